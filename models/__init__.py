@@ -1,0 +1,18 @@
+"""Recurrent networks, what happens inside them, and their files."""
+
+from models.network import CELLS, READOUTS, Network
+from models.store import WeightsError, load, names, save
+from models.trace import Trace, belief, trace
+
+__all__ = [
+    "CELLS",
+    "READOUTS",
+    "Network",
+    "Trace",
+    "WeightsError",
+    "belief",
+    "load",
+    "names",
+    "save",
+    "trace",
+]
