@@ -1,0 +1,110 @@
+"""What tests share: fixed seeds, a running server, and pages of a Chromium that tolerate no error."""
+
+import os
+import random
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests import live
+
+LOCAL_SCHEMES = ("data", "blob", "about")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same random numbers in every test, whichever tests run before it."""
+    random.seed(0)
+    np.random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Server]:
+    """One server for all tests that do not mind what was opened before."""
+    with live.server(tmp_path_factory.mktemp("server") / "log.txt") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_url(server: live.Server) -> str:
+    """The address of the server that all tests share, without a slash at the end."""
+    return server.url
+
+
+@pytest.fixture
+def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Server]:
+    """A server that has just been started and has shown no page yet."""
+    with live.server(tmp_path_factory.mktemp("server") / "log.txt") as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_server(new_server: live.Server) -> str:
+    """The address of a server that has just been started, without a slash at the end."""
+    return new_server.url
+
+
+@pytest.fixture(scope="module")  # not longer: its driver keeps an event loop running in this thread
+def browser() -> Iterator[Browser]:
+    """Chromium. Without one the test is skipped, or fails where RNN_LAB_BROWSER=required."""
+    executable = live.chromium()
+    if executable is None:
+        reason = "no Chromium on the PATH; install one or name it in the environment variable CHROMIUM"
+        if os.environ.get("RNN_LAB_BROWSER") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with live.browser(executable) as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page as on a laptop: 1280 x 900."""
+    with _strict_page(browser, viewport={"width": 1280, "height": 900}) as page:
+        yield page
+
+
+@pytest.fixture
+def phone_page(browser: Browser) -> Iterator[Page]:
+    """A page as on a phone: 390 x 844, with touch."""
+    with _strict_page(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as page:
+        yield page
+
+
+@contextmanager
+def _strict_page(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page that must raise no script error, show no exception and ask nothing of any other machine."""
+    problems: list[str] = []
+
+    def check_request(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in LOCAL_SCHEMES and parts.hostname != "localhost":
+            problems.append(f"request to another machine: {url}")
+
+    with browser.new_context(**options) as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
+        page.on("request", lambda request: check_request(request.url))
+        yield page
+        for text in page.get_by_test_id("stException").all_inner_texts():
+            problems.append(f"exception on the page: {text}")
+    assert not problems, "\n".join(problems)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the server said when a test that used it fails."""
+    report = yield
+    if report.failed:
+        for fixture in getattr(item, "funcargs", {}).values():
+            if isinstance(fixture, live.Server):
+                report.sections.append(("server log", fixture.log.read_text()[-5000:]))
+    return report
