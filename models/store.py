@@ -4,8 +4,6 @@ The recurrent tensors keep PyTorch's own names (`weight_ih_l0`, ...), so that a 
 """
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from models.files import write_whole
 from models.network import Network
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -33,20 +32,8 @@ def save(network: Network, path: Path | str) -> None:
 
 def write(path: Path | str, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file atomically: a reader sees the former file or the whole new one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = to_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_whole(path, to_bytes(stored, metadata))
 
 
 def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -1,0 +1,25 @@
+"""Files that are there in full or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path: Path | str, content: bytes) -> None:
+    """Write `content` to `path` atomically: a reader, or a crash, sees the former file or the whole new one.
+
+    Makes the folder where it is missing. Raises OSError, and leaves the former file as it was, when that fails.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
