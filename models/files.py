@@ -8,10 +8,10 @@ from pathlib import Path
 def write_whole(path: Path | str, content: bytes) -> None:
     """Write `content` to `path` atomically: a reader, or a crash, sees the former file or the whole new one.
 
-    Makes the folder where it is missing. Raises OSError, and leaves the former file as it was, when that fails.
+    The folder must exist: one that was deleted is not to come back. Raises OSError, and leaves the former file as it
+    was, when writing fails.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

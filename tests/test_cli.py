@@ -1,0 +1,83 @@
+"""The command line: `python -m training`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models import load
+from training.__main__ import main
+
+QUICK = ["--num-batches", "10", "--epochs", "1", "--hidden-size", "3"]
+
+
+def ends_with_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    return error
+
+
+def test_train_writes_a_network_with_its_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "a.safetensors"
+    main(["train", "addition", *QUICK, "--loss", "mse", "--seed", "4", "--out", str(out), "--json"])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    card = load(out).card
+    assert lines[-1]["metrics"] == card["metrics"]
+    assert [line["step"] for line in lines[:-1]] == [curve["step"] for curve in card["curves"]]
+    assert (card["task"], card["loss"], card["seed"], card["hidden_size"]) == ("addition", "mse", 4, 3)
+    assert card["data"]["num_batches"] == 10
+    assert set(card["metrics"]) >= {"loss", "bit_accuracy", "sum_accuracy", "all_pairs_bit_accuracy"}
+
+
+def test_evaluate_measures_what_stands_on_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "a.safetensors"
+    main(["train", "recall", *QUICK, "--index", "2", "--out", str(out)])
+    capsys.readouterr()
+    main(["evaluate", str(out), "--json"])
+    assert json.loads(capsys.readouterr().out)["metrics"] == load(out).card["metrics"]
+
+
+def test_a_checkpointed_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["train", "addition", *QUICK, "--checkpoint", str(tmp_path / "c"), "--out", str(tmp_path / "a")]
+    main(arguments)
+    assert "finished run" in ends_with_one_line(arguments, capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required"),
+        (["fly"], "invalid choice"),
+        (["train", "digits", "--cell", "transformer", "--out", "x"], "invalid choice"),
+        (["train", "addition", "--hidden-size", "65", "--out", "x"], "between 1 and 64"),
+        (["train", "addition", "--epochs", "many", "--out", "x"], "invalid int"),
+        (["train", "recall", "--index", "12", "--out", "x"], "below the longest"),
+        (["train", "addition", "--learning-rate", "nan", "--out", "x"], "learning rate"),
+        (["train", "addition"], "--out"),
+        (["evaluate"], "--all"),
+        (["evaluate", "digits-transformer"], "no shipped model"),
+        (["pretrain", "digits-transformer"], "no recipe"),
+    ],
+)
+def test_bad_input_ends_with_status_1_and_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in ends_with_one_line(arguments, capsys)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    arguments = ["train", "addition", *QUICK, "--out", str(tmp_path / "file" / "a.safetensors")]
+    ends_with_one_line(arguments, capsys)
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["train"], ["train", "digits"], ["evaluate"], ["pretrain"]])
+def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: python -m training" in capsys.readouterr().out

@@ -1,0 +1,57 @@
+"""The recall task against the report's own examples."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.options import change
+from training.tasks import TASKS, recall
+
+
+@pytest.mark.parametrize(
+    ("sequence", "expected"), [([1, 2, 4, 8, 0, 2], 2), ([1, 6, 0, 1], 6), ([7, 0, 5, 3, 9, 9, 4, 5], 0)]
+)
+def test_the_reports_examples_at_index_1(sequence: list[int], expected: int) -> None:
+    assert recall.target(sequence, 1) == expected
+    assert recall.encode(sequence).argmax(-1).tolist() == sequence
+
+
+@given(st.integers(0, 9), st.integers(0, 2**31 - 1))
+def test_every_batch_has_one_length_and_the_digit_at_the_index(index: int, seed: int) -> None:
+    for digits, targets in recall.generate(index, elements_in_batch=4, num_batches=6, seed=seed):
+        assert max(3, index + 1) <= digits.shape[1] <= 10
+        assert targets.tolist() == [recall.target(row, index) for row in digits.tolist()]
+
+
+def test_lengths_are_uniform_from_3_to_10() -> None:
+    lengths = torch.tensor([digits.shape[1] for digits, _ in recall.generate(1, 1, 8000, seed=0)])
+    counts = torch.bincount(lengths, minlength=11)[3:]
+    assert counts.sum() == 8000
+    assert (counts - 1000).abs().max() < 5 * 1000**0.5
+
+
+def test_the_same_seed_gives_the_same_data_and_another_one_other_data() -> None:
+    first, again, other = (recall.generate(1, 5, 3, seed=seed) for seed in (1, 1, 2))
+    assert all(torch.equal(a, b) for (a, _), (b, _) in zip(first, again, strict=True))
+    assert any(
+        not torch.equal(a, b) if a.shape == b.shape else True for (a, _), (b, _) in zip(first, other, strict=True)
+    )
+
+
+def test_data_are_split_80_to_20_in_batches_of_one_length() -> None:
+    settings = TASKS["recall"].defaults
+    data = recall.load_data(settings)
+    assert (len(data.train), len(data.test), len(data.validation)) == (40_000, 10_000, 10_000)
+    assert data.train.num_batches(50) == 800
+    batches = list(data.train.batches(50, torch.Generator().manual_seed(0)))
+    assert len(batches) == 800
+    assert {len(x) for x, _ in batches} == {50}
+    assert sum(len(x) for x, _ in batches) == 40_000
+
+
+def test_an_index_beyond_the_longest_sequence_is_refused() -> None:
+    with pytest.raises(ValueError, match="index must be below"):
+        change(TASKS["recall"].defaults, {"index": 10})
+    with pytest.raises(ValueError, match="index"):
+        recall.generate(10)

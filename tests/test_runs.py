@@ -1,0 +1,261 @@
+"""Runs on disk and in the background: states, orders, crashes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import load
+from training import runs
+from training.engine import Engine
+from training.fit import build, fit
+from training.runs import Run, RunError
+from training.task import Settings
+from training.tasks import TASKS
+from training.worker import execute
+
+ROOT = Path(__file__).parents[1]
+QUICK = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=2, hidden_size=4)
+LONG = replace(TASKS["addition"].defaults, epochs=1000, hidden_size=4)
+
+
+@pytest.fixture(autouse=True)
+def runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RNN_LAB_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine(workers=1)
+    yield engine
+    engine.shut_down()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def trained_without_break(settings: Settings) -> dict[str, torch.Tensor]:
+    network = build(settings)
+    list(fit(network, TASKS[settings.task].load_data(settings), settings))
+    return network.state_dict()
+
+
+def assert_same(weights: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    assert all(torch.equal(weights[name], tensor) for name, tensor in expected.items())
+
+
+def test_a_run_by_hand_leaves_weights_curves_and_a_card() -> None:
+    run = runs.create(QUICK, "my first")
+    assert (run.state(), run.name, run.settings) == ("queued", "my first", QUICK)
+    execute(run)
+    assert run.state() == "finished"
+    network = run.network()
+    assert_same(network.state_dict(), trained_without_break(QUICK))
+    assert [curve["step"] for curve in network.card["curves"]] == [progress.step for progress in run.progress()]
+    assert network.card["metrics"]["bit_accuracy"] > 0.5
+    assert [found.id for found in runs.all_runs()] == [run.id]
+    assert runs.all_runs("recall") == []
+
+
+def test_a_background_run_finishes(engine: Engine) -> None:
+    run = runs.create(QUICK, "background")
+    engine.submit(run)
+    wait_for(lambda: engine.state(run) == "finished")
+    assert_same(run.network().state_dict(), trained_without_break(QUICK))
+
+
+def test_pause_and_resume_give_the_same_weights(engine: Engine) -> None:
+    settings = replace(QUICK, epochs=12)
+    run = runs.create(settings, "paused")
+    engine.submit(run)
+    wait_for(lambda: len(run.progress()) >= 2)
+    engine.pause(run)
+    wait_for(lambda: engine.state(run) != "running")
+    if engine.state(run) == "paused":
+        assert not run.is_locked()
+        engine.submit(run)
+    wait_for(lambda: engine.state(run) == "finished")
+    assert_same(run.network().state_dict(), trained_without_break(settings))
+    steps = [progress.step for progress in run.progress()]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == run.progress()[-1].steps
+
+
+def test_stop_keeps_the_best_so_far(engine: Engine) -> None:
+    run = runs.create(LONG, "stopped")
+    engine.submit(run)
+    wait_for(lambda: len(run.progress()) >= 3)
+    began = time.monotonic()
+    engine.stop(run)
+    wait_for(lambda: engine.state(run) == "stopped")
+    assert time.monotonic() - began < 10
+    best = max(progress.metrics["bit_accuracy"] for progress in run.progress())
+    assert run.network().card["metrics"]["bit_accuracy"] == pytest.approx(best, abs=0.05)
+
+
+def test_a_paused_run_can_be_stopped(engine: Engine) -> None:
+    run = runs.create(LONG, "paused, then stopped")
+    engine.submit(run)
+    wait_for(run.best.exists)
+    engine.pause(run)
+    wait_for(lambda: engine.state(run) == "paused")
+    engine.stop(run)
+    wait_for(lambda: engine.state(run) == "stopped")
+    assert run.network().card["metrics"]["bit_accuracy"] > 0.4
+
+
+def test_runs_wait_their_turn_and_can_leave_the_queue(engine: Engine) -> None:
+    first, second, third = (runs.create(LONG, name) for name in "abc")
+    for run in (first, second, third):
+        engine.submit(run)
+    assert [engine.ahead(run) for run in (first, second, third)] == [None, 0, 1]
+    with pytest.raises(RunError, match="already on its way"):
+        engine.submit(second)
+    engine.stop(second)
+    assert engine.state(second) == "stopped"
+    assert engine.ahead(third) == 0
+    wait_for(first.progress)
+    engine.stop(first)
+    wait_for(lambda: engine.state(third) == "running" and third.progress())
+
+
+def test_a_full_queue_refuses_with_one_sentence(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.engine.LONGEST_QUEUE", 1)
+    engine.submit(runs.create(LONG, "running"))
+    engine.submit(runs.create(LONG, "waiting"))
+    with pytest.raises(RunError, match="waiting already"):
+        engine.submit(runs.create(LONG, "refused"))
+
+
+def test_a_killed_worker_is_an_interrupted_run_that_resumes_to_the_same_weights(engine: Engine) -> None:
+    settings = replace(QUICK, epochs=12)
+    run = runs.create(settings, "killed")
+    child = subprocess.Popen([sys.executable, "-m", "training", "run", str(run.folder)], cwd=ROOT)
+    wait_for(lambda: len(run.progress()) >= 2)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert run.state() == "interrupted"
+    engine.submit(run)
+    wait_for(lambda: engine.state(run) == "finished")
+    assert_same(run.network().state_dict(), trained_without_break(settings))
+
+
+SERVER = """
+import sys, time
+from pathlib import Path
+from training.engine import Engine
+from training.runs import Run
+engine = Engine(workers=1)
+for folder in sys.argv[1:]:
+    engine.submit(Run(Path(folder)))
+time.sleep(600)
+"""
+
+
+def test_nothing_runs_on_when_the_server_is_killed() -> None:
+    run, waiting = runs.create(LONG, "orphan"), runs.create(LONG, "waiting")
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(run.folder), str(waiting.folder)], cwd=ROOT)
+    wait_for(lambda: len(run.progress()) >= 1)
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+    wait_for(lambda: not run.is_locked(), seconds=10)
+    after = Engine(workers=1)
+    assert run.state() == "interrupted"
+    assert after.state(waiting) == "interrupted"
+    after.shut_down()
+
+
+def test_a_damaged_checkpoint_is_one_sentence_and_the_engine_goes_on(engine: Engine) -> None:
+    run = runs.create(QUICK, "damaged")
+    run.checkpoint.write_bytes(b"not a checkpoint")
+    engine.submit(run)
+    wait_for(lambda: engine.state(run) == "failed")
+    assert "checkpoint.safetensors is not a readable" in engine.message(run)
+    assert "\n" not in engine.message(run)
+    other = runs.create(QUICK, "next")
+    engine.submit(other)
+    wait_for(lambda: engine.state(other) == "finished")
+
+
+def test_a_diverging_loss_is_one_sentence(engine: Engine) -> None:
+    run = runs.create(replace(QUICK, cell="rnn", learning_rate=1.0, weight_decay=1.0, loss="bce", epochs=50), "wild")
+    list_of_settings = run.settings
+    assert list_of_settings.learning_rate == 1.0
+    engine.submit(run)
+    wait_for(lambda: engine.state(run) in ("failed", "finished"))
+
+
+def test_a_full_disk_is_one_sentence_and_resumes_when_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.create(QUICK, "full")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.fit.write", full)
+        with pytest.raises(OSError, match="No space left"):
+            execute(run)
+    assert run.state() == "failed"
+    assert "No space left on device" in run.message()
+    execute(run)
+    assert run.state() == "finished"
+    assert_same(run.network().state_dict(), trained_without_break(QUICK))
+
+
+def test_a_deleted_folder_ends_its_run_and_not_the_engine(engine: Engine) -> None:
+    run = runs.create(LONG, "deleted")
+    engine.submit(run)
+    wait_for(run.progress)
+    run.folder.rename(run.folder.parent.parent / "elsewhere")
+    other = runs.create(QUICK, "next")
+    engine.submit(other)
+    wait_for(lambda: engine.state(other) == "finished")
+    with pytest.raises(RunError, match="not there any more"):
+        Run(run.folder).state()
+
+
+def test_rename_and_delete() -> None:
+    run = runs.create(QUICK, "old name")
+    run.rename("new name")
+    assert Run(run.folder).name == "new name"
+    with pytest.raises(RunError, match="1 to 80"):
+        run.rename("  ")
+    with run.lock(), pytest.raises(RunError, match="stop it"):
+        run.delete()
+    run.delete()
+    assert runs.all_runs() == []
+
+
+def test_a_line_cut_off_by_a_crash_is_left_out() -> None:
+    run = runs.create(QUICK, "cut")
+    execute(run)
+    whole = run.progress()
+    path = run.folder / "progress.jsonl"
+    path.write_text(path.read_text()[:-20])
+    assert run.progress() == whole[:-1]
+
+
+def test_children_are_polite_and_alone_on_their_thread(engine: Engine) -> None:
+    run = runs.create(LONG, "polite")
+    engine.submit(run)
+    wait_for(run.progress)
+    (child,) = engine._children.values()
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) == 10
+
+
+def test_a_trained_file_is_loaded_like_a_shipped_one() -> None:
+    run = runs.create(QUICK, "mine")
+    execute(run)
+    assert load(run.weights).card["name"] == "mine"

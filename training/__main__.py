@@ -1,0 +1,179 @@
+"""The command line: `python -m training {list,train,run,evaluate,pretrain}`."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+from models.store import load, names, save
+from training.card import card
+from training.fit import DivergedError, Progress, build, fit
+from training.options import change, options, value
+from training.pretrain import Recipe, pretrain, recipes, write_readme
+from training.runs import Run, RunError
+from training.task import DataError, Settings, Task
+from training.tasks import TASKS
+from training.worker import NICENESS, execute
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that answers bad input with one line and exit status 1."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the one line that is wrong; `--help` has the rest."""
+        self.exit(1, f"{self.prog}: {message}\n")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; ends with exit status 1 and one line on bad input."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except (ValueError, DataError, DivergedError, RunError, OSError) as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        parser.error("stopped.")
+
+
+def run_list(chosen: argparse.Namespace) -> None:
+    """Print the shipped models, or their cards."""
+    cards = {name: load(name).card for name in names(chosen.task)}
+    if chosen.json:
+        print(json.dumps(cards))
+        return
+    for name, facts in cards.items():
+        metrics = ", ".join(_metric(metric, number) for metric, number in facts["metrics"].items())
+        print(f"{name:20} {facts['parameters']:>9,} parameters   {metrics}")
+
+
+def run_train(chosen: argparse.Namespace) -> None:
+    """Train one network and save it, with its card."""
+    task = TASKS[chosen.task]
+    given = {option.name: getattr(chosen, option.name) for option in options(task)}
+    settings = change(task.defaults, {name: new for name, new in given.items() if new is not None})
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)  # before the training, so that it is not in vain
+    network, curves = build(settings), []
+    for progress in fit(network, task.load_data(settings), settings, checkpoint=chosen.checkpoint):
+        curves.append(progress)
+        print(json.dumps(progress.to_dict()) if chosen.json else _line(progress), flush=True)
+    if not curves:
+        raise ValueError(f"{chosen.checkpoint} holds a finished run; delete it to train again.")
+    network.card = card(network, settings, curves, command=f"python -m training {' '.join(sys.argv[1:])}")
+    save(network, chosen.out)
+    _print_metrics([(str(chosen.out), network.card["metrics"], None)], chosen.json)
+
+
+def run_run(chosen: argparse.Namespace) -> None:
+    """Train a run's folder, as the app's background does."""
+    os.nice(NICENESS if chosen.supervised else 0)
+    execute(Run(chosen.folder), chosen.supervised, chosen.keep_best)
+
+
+def run_evaluate(chosen: argparse.Namespace) -> None:
+    """Measure models on their test data, the shipped ones against the figures they must reach."""
+    wanted = list(recipes()) if chosen.all else chosen.model
+    if not wanted:
+        raise ValueError("Name the models to evaluate, or give --all; `python -m training list` names them.")
+    rows = []
+    for name in wanted:
+        network = load(name)
+        metrics = TASKS[network.card["task"]].exam(network, Settings.of(network.card))
+        rows.append((name, metrics, recipes().get(name)))
+    _print_metrics(rows, chosen.json)
+
+
+def run_pretrain(chosen: argparse.Namespace) -> None:
+    """Train the shipped models and write them to `weights/`, with their README."""
+    unknown = [name for name in chosen.model if name not in recipes()]
+    if unknown:
+        raise ValueError(f"There is no recipe for {', '.join(unknown)}; the recipes are: {', '.join(recipes())}.")
+    for name in chosen.model or recipes():
+        recipe = recipes()[name]
+        for seed, progress in tqdm(pretrain(recipe), desc=name, unit=" validations", disable=None):
+            if chosen.json:
+                print(json.dumps({"model": name, "seed": seed} | progress.to_dict()), flush=True)
+    if all(name in names() for name in recipes()):
+        write_readme()
+
+
+def _metric(name: str, number: float) -> str:
+    label = name.replace("_", " ")
+    return f"{label} {number:.4f}" if name == "loss" else f"{label} {number:.2%}"
+
+
+def _line(progress: Progress) -> str:
+    metrics = ", ".join(_metric(name, number) for name, number in progress.metrics.items())
+    return (
+        f"step {progress.step} of {progress.steps}, epoch {progress.epoch}: training loss {progress.train_loss:.4f}, "
+        f"validation loss {progress.validation_loss:.4f}, {metrics}, {progress.seconds:.1f} s"
+    )
+
+
+def _print_metrics(rows: Iterable[tuple[str, dict[str, float], Recipe | None]], as_json: bool) -> None:
+    for name, metrics, recipe in rows:
+        reached = None if recipe is None else metrics[recipe.metric] >= recipe.target
+        if as_json:
+            print(json.dumps({"model": name, "metrics": metrics, "reached": reached}))
+            continue
+        line = f"{name:20} " + ", ".join(_metric(metric, number) for metric, number in metrics.items())
+        if recipe is not None:
+            verdict = "reached" if reached else "NOT reached"
+            line += f"   (must reach {_metric(recipe.metric, recipe.target)}: {verdict})"
+        print(line)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m training", description="Train, measure and ship the networks of RNN Lab.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{list,train,run,evaluate,pretrain}")
+    listing = _command(commands, "list", run_list, "list the shipped models")
+    listing.add_argument("task", nargs="?", choices=TASKS, help="only the models of this task")
+    train = _command(commands, "train", run_train, "train one network")
+    tasks = train.add_subparsers(title="tasks", required=True, dest="task", metavar="{" + ",".join(TASKS) + "}")
+    for task in TASKS.values():
+        _train_options(tasks.add_parser(task.name, help=f"train a network for the task {task.name}"), task)
+    running = _command(commands, "run", run_run, "train a run's folder, from where it stands")
+    running.add_argument("folder", type=Path, help="the run's folder")
+    running.add_argument("--supervised", action="store_true", help="take the orders pause and stop on standard input")
+    running.add_argument("--keep-best", action="store_true", help="train no more: the best network is the result")
+    evaluate = _command(commands, "evaluate", run_evaluate, "measure models on their test data")
+    evaluate.add_argument("model", nargs="*", help="names of shipped models, or paths of weights files")
+    evaluate.add_argument("--all", action="store_true", help="all shipped models")
+    shipped = _command(commands, "pretrain", run_pretrain, "make the shipped models anew")
+    shipped.add_argument("model", nargs="*", help="names of shipped models (default: all)")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, help: str) -> Parser:
+    parser = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+    parser.add_argument("--json", action="store_true", help="print JSON, one object to a line, for a program to read")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _train_options(parser: Parser, task: Task) -> None:
+    """One command line option for each of the task's settings, with the report's value as the default."""
+    for option in options(task):
+        flag = "--" + option.name.replace("_", "-")
+        default = value(task.defaults, option)
+        help = f"{option.help} (default: {default})".replace("%", "%%")
+        if option.choices:
+            parser.add_argument(flag, choices=option.choices, help=help)
+        elif option.low is None:
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=help)
+        else:
+            parser.add_argument(flag, type=type(default), metavar=f"{option.low:g}..{option.high:g}", help=help)
+    parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="keep the state of training here, and go on from it if it exists"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, one object to a line, for a program to read")
+
+
+if __name__ == "__main__":
+    main()

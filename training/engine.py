@@ -1,0 +1,148 @@
+"""Runs in the background: child processes of the command line, as many at a time as the machine has cores.
+
+The engine knows runs by their folders only; `python -m training run FOLDER` by hand does the same work.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from training.runs import RESUMABLE, Run, RunError
+
+LONGEST_QUEUE = 60
+LOOK_EVERY = 0.2  # seconds between two looks at the children
+PATIENCE = 10.0  # seconds that a child gets to end by itself
+ROOT = Path(__file__).parents[1]
+
+
+class Engine:
+    """Starts queued runs as processes become free, and passes on orders. All methods may be called from any thread.
+
+    Every child listens on its standard input. When this process ends, however it ends, that input ends, and so does
+    the child: nothing is left running.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or os.cpu_count() or 1
+        self._queue: list[Run] = []
+        self._children: dict[Run, subprocess.Popen[str]] = {}
+        self._last_words: dict[Run, str] = {}
+        self._guard = threading.RLock()
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, daemon=True, name="training engine").start()
+
+    def submit(self, run: Run) -> None:
+        """Queue a new run, or one to be resumed. Raises RunError when it is on its way or the queue is full."""
+        with self._guard:
+            if run in self._queue or run in self._children or run.is_locked():
+                raise RunError(f"{run.name} is already on its way.")
+            if len(self._queue) >= LONGEST_QUEUE:
+                raise RunError(f"{LONGEST_QUEUE} runs are waiting already; try again when some of them have ended.")
+            run.set_state("queued")
+            self._queue.append(run)
+            self._start_next()
+
+    def pause(self, run: Run) -> None:
+        """Have the run keep its state and end its process; one that only waits leaves the queue."""
+        self._order(run, "pause", "paused")
+
+    def stop(self, run: Run) -> None:
+        """Have the run end with the best network so far."""
+        with self._guard:
+            resting = run not in self._queue and run not in self._children and run.state() in RESUMABLE
+            if resting and run.best.exists():
+                self._children[run] = self._spawn(run, "--keep-best")
+            elif resting:
+                run.set_state("stopped")
+            else:
+                self._order(run, "stop", "stopped")
+
+    def ahead(self, run: Run) -> int | None:
+        """How many runs wait before this one; None when it does not wait here."""
+        with self._guard:
+            return self._queue.index(run) if run in self._queue else None
+
+    def state(self, run: Run) -> str:
+        """The run's state; one that says it is queued, but waits nowhere, was interrupted with its server."""
+        with self._guard:
+            if run in self._queue:
+                return "queued"
+            state = run.state()
+            if run in self._children:
+                return "running"
+            return "interrupted" if state == "queued" else state
+
+    def message(self, run: Run) -> str:
+        """Why the run failed or was interrupted, in one sentence; empty where there is nothing to say."""
+        return run.message() or self._last_words.get(run, "")
+
+    def shut_down(self) -> None:
+        """End all children, which can be resumed later, and start no more."""
+        self._ended.set()
+        with self._guard:
+            children = list(self._children.values())
+            self._children.clear()
+        for child in children:
+            child.stdin.close()
+        for child in children:
+            _wait(child)
+
+    def _order(self, run: Run, order: str, state_in_queue: str) -> None:
+        with self._guard:
+            if run in self._queue:
+                self._queue.remove(run)
+                run.set_state(state_in_queue)
+            elif child := self._children.get(run):
+                _tell(child, order)
+
+    def _watch(self) -> None:
+        """Look after the children until the end: a free process takes the next run."""
+        while not self._ended.wait(LOOK_EVERY):
+            with self._guard:
+                for run, child in list(self._children.items()):
+                    if child.poll() is not None:
+                        del self._children[run]
+                        self._last_words[run] = _last_line(child)
+                self._start_next()
+
+    def _start_next(self) -> None:
+        while self._queue and len(self._children) < self.workers and not self._ended.is_set():
+            run = self._queue.pop(0)
+            if run.folder.exists():  # it may have been deleted while it waited
+                self._children[run] = self._spawn(run)
+
+    @staticmethod
+    def _spawn(run: Run, *options: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "training", "run", str(run.folder.resolve()), "--supervised", *options],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            # One thread per run: as many runs as cores train side by side.
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+
+
+def _tell(child: subprocess.Popen[str], order: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # it has ended in the meantime, which is what was wanted
+        child.stdin.write(f"{order}\n")
+        child.stdin.flush()
+
+
+def _wait(child: subprocess.Popen[str]) -> None:
+    try:
+        child.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _last_line(child: subprocess.Popen[str]) -> str:
+    """What a child that has ended said last on its standard error: its one sentence, if it could not write it down."""
+    _, said = child.communicate()
+    return said.strip().rpartition("\n")[2]

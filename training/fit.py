@@ -1,0 +1,212 @@
+"""The one training loop: a generator of progress. To stop training is to stop iterating."""
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.network import Network
+from models.store import WeightsError, read, write
+from training.metrics import LOSSES, evaluate
+from training.task import Data, Settings
+from training.tasks import TASKS
+
+SCHEDULES = {
+    "constant": "the learning rate stays as it is",
+    "linear": "the learning rate falls in a straight line to 0 at the last step",
+}
+# Validation in the midst of training looks at this many examples, so that it stays cheap; at the end it looks at all.
+VALIDATED = 2000
+# Below this many hidden units the casts cost more than bfloat16 arithmetic saves.
+SMALLEST_FOR_BFLOAT16 = 64
+
+
+class DivergedError(ArithmeticError):
+    """The loss ceased to be a finite number; the message says when, and what to do."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training run stands after optimiser step `step` of `steps`, with the losses and validation metrics.
+
+    `train_loss` is the mean over the steps since the last progress; `validation_loss` and the task's `metrics` are
+    those of the first 2,000 validation examples, at the last step of all; `seconds` have passed since training began
+    or was resumed.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    metrics: dict[str, float]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a line of JSON."""
+        return asdict(self)
+
+
+def build(settings: Settings) -> Network:
+    """An untrained network as the settings say; the same seed gives the same initial weights."""
+    task = TASKS[settings.task]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = Network(
+            task.input_size,
+            task.output_size,
+            cell=settings.cell,
+            hidden_size=settings.hidden_size,
+            num_layers=settings.num_layers,
+            bidirectional=settings.bidirectional,
+            readout=settings.readout,
+        )
+    _raise_forget_bias(network, settings.forget_bias)
+    return network
+
+
+@torch.no_grad()
+def _raise_forget_bias(network: Network, amount: float) -> None:
+    """Open the LSTM's forget gates at the start, so that it begins by keeping its memory.
+
+    Gers, Schmidhuber, Cummins, "Learning to forget" (2000); Jozefowicz, Zaremba, Sutskever (2015).
+    """
+    for name, bias in network.recurrent.named_parameters():
+        if network.cell == "lstm" and name.startswith("bias_ih"):
+            bias[network.hidden_size : 2 * network.hidden_size] += amount
+
+
+def fit(
+    network: Network,
+    data: Data,
+    settings: Settings,
+    *,
+    validate_every: int | None = None,
+    checkpoint: Path | None = None,
+) -> Iterator[Progress]:
+    """Train `network` in place, and yield progress every `validate_every` steps (None: ten times an epoch).
+
+    Adam, with L2 regularisation as its weight decay. With a `checkpoint` file the whole state is written there at
+    every progress; where the file exists, training goes on from it, to the same weights as without the break.
+    Training is repeatable: batches depend on the seed and the epoch only. Raises DivergedError when the loss does.
+    """
+    steps_per_epoch = data.train.num_batches(settings.batch_size)
+    steps = steps_per_epoch * settings.epochs
+    validate_every = validate_every or max(1, steps_per_epoch // 10)
+    device = best_device()
+    network.to(device).train()
+    # Adam's fused kernel does one pass over all parameters; it knows no MPS.
+    optimizer = torch.optim.Adam(
+        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=device.type != "mps"
+    )
+    step = _resume(checkpoint, network, optimizer, settings) if checkpoint and checkpoint.exists() else 0
+    began, losses = time.monotonic(), []
+    for x, y in _batches(data, settings, step, steps_per_epoch):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * _factor(settings.schedule, step, steps)
+        losses.append(_train_step(network, optimizer, x.to(device), y.to(device), settings))
+        step += 1
+        if step % validate_every == 0 or step == steps:
+            progress = _progress(network, data, settings, step, steps, losses, time.monotonic() - began)
+            if checkpoint:
+                _save(checkpoint, network, optimizer, settings, step)
+            yield progress
+            losses = []
+    network.to("cpu").eval()
+
+
+def best_device() -> torch.device:
+    """CUDA or MPS where there is one, else the processor."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def precision(network: Network, device: str) -> str:
+    """The arithmetic of the forward pass: bfloat16 where the device has it and the network is large enough to gain."""
+    pays = network.hidden_size >= SMALLEST_FOR_BFLOAT16 and _has_bfloat16(device)
+    return "bfloat16" if pays else "float32"
+
+
+def _has_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device == "cpu" and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def _batches(data: Data, settings: Settings, step: int, steps_per_epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """All batches from optimiser step `step` to the end of the last epoch."""
+    for epoch in range(step // steps_per_epoch, settings.epochs):
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+        done = max(0, step - epoch * steps_per_epoch)
+        yield from itertools.islice(data.train.batches(settings.batch_size, generator), done, None)
+
+
+def _train_step(network: Network, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, settings: Settings) -> Tensor:
+    """One optimiser step; returns the loss before it."""
+    device = x.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=precision(network, device) == "bfloat16"):
+        logits = network(x)
+    loss = LOSSES[settings.loss](logits.float(), y)
+    optimizer.zero_grad()
+    loss.backward()
+    if settings.gradient_clipping:
+        nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clipping)
+    optimizer.step()
+    return loss.detach()
+
+
+def _factor(schedule: str, step: int, steps: int) -> float:
+    """What the learning rate is multiplied by at optimiser step `step` (0-based)."""
+    return 1 - step / steps if schedule == "linear" else 1.0
+
+
+def _progress(
+    network: Network, data: Data, settings: Settings, step: int, steps: int, losses: list[Tensor], seconds: float
+) -> Progress:
+    train_loss = torch.stack(losses).mean().item()
+    if not math.isfinite(train_loss):
+        raise DivergedError(
+            f"The loss ceased to be a number before step {step}: lower the learning rate or clip the gradient."
+        )
+    validated = data.validation if step == steps else data.validation.first(VALIDATED)
+    metrics = evaluate(network, validated, settings.loss, TASKS[settings.task].correct)
+    epoch = -(-step * settings.epochs // steps)
+    return Progress(step, steps, epoch, train_loss, metrics.pop("loss"), metrics, seconds)
+
+
+def _save(path: Path, network: Network, optimizer: torch.optim.Optimizer, settings: Settings, step: int) -> None:
+    """The whole state of training as one safetensors file."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        for moment in ("exp_avg", "exp_avg_sq"):
+            tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
+    write(path, tensors, {"step": str(step), "settings": json.dumps(settings.to_dict())})
+
+
+def checkpoint_step(path: Path) -> int:
+    """The optimiser step after which the checkpoint was written."""
+    return int(read(path)[1]["step"])
+
+
+def _resume(path: Path, network: Network, optimizer: torch.optim.Optimizer, settings: Settings) -> int:
+    """Load the state from `path`; returns its step. Raises WeightsError when it belongs to other settings."""
+    tensors, metadata = read(path)
+    if metadata.get("settings") != json.dumps(settings.to_dict()):
+        raise WeightsError(f"{path.name} is a checkpoint of other settings; delete it to start from the beginning.")
+    step = int(metadata["step"])
+    network.load_state_dict({name: tensors[f"network.{name}"] for name in network.state_dict()})
+    for name, parameter in network.named_parameters():
+        optimizer.state[parameter] = {
+            "step": torch.tensor(float(step), device=parameter.device),
+            "exp_avg": tensors[f"exp_avg.{name}"].to(parameter.device),
+            "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(parameter.device),
+        }
+    return step

@@ -1,0 +1,46 @@
+"""Losses, and how good a network is on some examples."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.network import Network
+from training.task import Examples
+
+
+def squared_error(logits: Tensor, y: Tensor) -> Tensor:
+    """Mean squared error of the probabilities: the report's MSELoss after its sigmoid output layer (section 1)."""
+    return F.mse_loss(torch.sigmoid(logits), y)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cross_entropy": F.cross_entropy,
+    "bce": F.binary_cross_entropy_with_logits,
+    "mse": squared_error,
+}
+
+
+@torch.inference_mode()
+def evaluate(
+    network: Network,
+    examples: Examples,
+    loss: str,
+    correct: Callable[[Tensor, Tensor], dict[str, Tensor]],
+    batch_size: int = 1000,
+) -> dict[str, float]:
+    """The mean loss and the task's metrics (fractions from 0 to 1) over all examples, in fp32."""
+    device = next(network.parameters()).device
+    training, _ = network.training, network.eval()
+    total, right = 0.0, {}
+    for inputs, targets in examples.batches(batch_size):
+        y = targets.to(device)
+        logits = network(inputs.to(device))
+        total += LOSSES[loss](logits, y).item() * len(y)
+        for name, answers in correct(logits, y).items():
+            right.setdefault(name, []).append(answers.flatten())
+    network.train(training)
+    return {"loss": total / len(examples)} | {
+        name: torch.cat(answers).double().mean().item() for name, answers in right.items()
+    }

@@ -1,0 +1,53 @@
+"""The settings a person may change, with their ranges and what they do: for the command line and for the app."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from models.network import CELLS, READOUTS
+from training.fit import SCHEDULES
+from training.task import Option, Settings, Task
+from training.tasks import TASKS
+
+EVERY_READOUT = "; ".join(f"{name}: {meaning}" for name, meaning in READOUTS.items())
+EVERY_SCHEDULE = "; ".join(f"{name}: {meaning}" for name, meaning in SCHEDULES.items())
+
+
+def options(task: Task) -> tuple[Option, ...]:
+    """All settings of `task`: those of the network, of its training, then the task's own."""
+    return (
+        Option("cell", "the recurrent cell: a vanilla tanh RNN, a GRU or an LSTM", choices=tuple(CELLS)),
+        Option("hidden_size", "how many hidden units each layer has per direction", 1, task.largest_hidden_size),
+        Option("num_layers", "how many recurrent layers stand on top of each other", 1, 3),
+        Option("bidirectional", "read the sequence from both ends"),
+        Option("readout", f"where the answer is read ({EVERY_READOUT})", choices=task.readouts),
+        Option("loss", "what training makes small", choices=task.losses),
+        Option("learning_rate", "how far one optimiser step goes (Adam)", 1e-6, 1.0),
+        Option("batch_size", "how many sequences one optimiser step sees", 1, 10_000),
+        Option("epochs", "how often training goes through all its data", 1, 1000),
+        Option("weight_decay", "L2 regularisation: how strongly the weights are pulled to 0", 0.0, 1.0),
+        Option("schedule", f"how the learning rate changes ({EVERY_SCHEDULE})", choices=tuple(SCHEDULES)),
+        Option("gradient_clipping", "the largest norm the gradient may have; 0 for no limit", 0.0, 1000.0),
+        Option("forget_bias", "added to an LSTM's forget gates at the start; above 0 it begins by keeping", 0.0, 10.0),
+        Option("seed", "decides the initial weights, the order of the batches and generated data", 0, 2**31 - 1),
+        *task.options,
+    )
+
+
+def value(settings: Settings, option: Option) -> Any:
+    """The value that `option` has in `settings`."""
+    return settings.data[option.name] if option.name in settings.data else getattr(settings, option.name)
+
+
+def change(settings: Settings, values: dict[str, Any]) -> Settings:
+    """A copy of the settings with other values of some options, checked.
+
+    Raises ValueError, in one sentence, for a value out of its range or values that do not go together.
+    """
+    own = {field.name for field in fields(Settings)}
+    changed = replace(settings, **{name: new for name, new in values.items() if name in own})
+    changed = changed.with_data(**{name: new for name, new in values.items() if name not in own})
+    task = TASKS[settings.task]
+    for option in options(task):
+        option.check(value(changed, option))
+    task.check(changed)
+    return changed

@@ -1,0 +1,172 @@
+"""Training runs as folders on disk: they outlive a page, a browser and a server, and can be read without the app.
+
+A run's folder holds `run.json` (name, settings, when it was made), `status.json`, `progress.jsonl` (a line per
+progress), `checkpoint.safetensors` (to go on from), `best.safetensors` (the best so far on validation data) and, in
+the end, `weights.safetensors`. Whoever trains it holds the lock on its file `lock`, which ends with the process.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from models.files import write_whole
+from models.network import Network
+from models.store import load
+from training.fit import Progress
+from training.task import Settings
+
+# "interrupted" is never written: it is what a run is called that says "running" while nobody holds its lock.
+STATES = ("queued", "running", "paused", "stopped", "finished", "failed", "interrupted")
+RESUMABLE = ("paused", "interrupted", "failed")
+ENDED = ("stopped", "finished")
+
+
+class RunError(RuntimeError):
+    """Something that can't be done with a run; the message says why in one sentence."""
+
+
+def folder() -> Path:
+    """Where runs lie: the environment variable RNN_LAB_RUNS, or `runs/` in the project's root."""
+    return Path(os.environ.get("RNN_LAB_RUNS") or Path(__file__).parents[1] / "runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run, as its folder says."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state of training to go on from."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The best network so far on validation data."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        """The trained network with its card, once the run has ended."""
+        return self.folder / "weights.safetensors"
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What `run.json` says: name, settings, created."""
+        return _read_json(self.folder / "run.json")
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        return self.facts["name"]
+
+    @property
+    def settings(self) -> Settings:
+        """What it trains."""
+        return Settings.of(self.facts["settings"])
+
+    def state(self) -> str:
+        """One of STATES; a run that nobody works on although it says so was interrupted."""
+        state = _read_json(self.folder / "status.json")["state"]
+        return "interrupted" if state == "running" and not self.is_locked() else state
+
+    def message(self) -> str:
+        """Why it failed, in one sentence; empty where there is nothing to say."""
+        return _read_json(self.folder / "status.json").get("message", "")
+
+    def set_state(self, state: str, message: str = "") -> None:
+        """Write the state to disk."""
+        if state not in STATES:
+            raise ValueError(f"A run can't be {state!r}.")
+        _write_json(self.folder / "status.json", {"state": state, "message": message})
+
+    def lock(self, timeout: float = 5.0) -> FileLock:
+        """The lock of whoever trains this run; it ends with the process that holds it.
+
+        Entering it raises filelock.Timeout when it is held for `timeout` seconds: long enough for another's look.
+        """
+        return FileLock(self.folder / "lock", timeout=timeout)
+
+    def is_locked(self) -> bool:
+        """Whether a process is training this run."""
+        try:
+            with self.lock(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def progress(self) -> list[Progress]:
+        """All progress so far. A line that a crash has cut off is left out."""
+        path = self.folder / "progress.jsonl"
+        if not path.exists():
+            return []
+        lines = path.read_text().split("\n")[:-1]
+        return [Progress(**json.loads(line)) for line in lines]
+
+    def append(self, progress: Progress) -> None:
+        """Add a line of progress."""
+        with (self.folder / "progress.jsonl").open("a") as file:
+            file.write(json.dumps(progress.to_dict()) + "\n")
+
+    def keep_progress_until(self, step: int) -> None:
+        """Forget the progress after `step`: training goes on from there."""
+        kept = [json.dumps(progress.to_dict()) + "\n" for progress in self.progress() if progress.step <= step]
+        write_whole(self.folder / "progress.jsonl", "".join(kept).encode())
+
+    def network(self) -> Network:
+        """The trained network."""
+        return load(self.weights)
+
+    def rename(self, name: str) -> None:
+        """Give it another name, of 1 to 80 characters."""
+        if not 0 < len(name.strip()) <= 80:
+            raise RunError("A run's name must have 1 to 80 characters.")
+        _write_json(self.folder / "run.json", self.facts | {"name": name.strip()})
+
+    def delete(self) -> None:
+        """Remove its folder. Raises RunError while it is being trained."""
+        if self.is_locked():
+            raise RunError(f"{self.name} is being trained: stop it before you delete it.")
+        shutil.rmtree(self.folder)
+
+
+def create(settings: Settings, name: str) -> Run:
+    """A new run, queued, in a folder of its own."""
+    now = datetime.now(UTC)
+    run = Run(folder() / f"{now:%Y%m%d-%H%M%S}-{settings.task}-{secrets.token_hex(3)}")
+    facts = {"name": name, "settings": settings.to_dict(), "created": now.isoformat(timespec="seconds")}
+    run.folder.mkdir(parents=True)
+    _write_json(run.folder / "run.json", facts)
+    run.set_state("queued")
+    return run
+
+
+def all_runs(task: str | None = None) -> list[Run]:
+    """The runs on disk, the newest first; folders that are not runs are left out."""
+    found = [Run(path.parent) for path in sorted(folder().glob("*/run.json"), reverse=True)]
+    return [run for run in found if task in (None, run.facts["settings"]["task"])]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"The run {path.parent.name} is not there any more, or its {path.name} is damaged.") from error
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_whole(path, json.dumps(content, indent=1).encode())

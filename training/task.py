@@ -1,0 +1,144 @@
+"""What a task is: its data, its settings, its metrics. The three tasks stand in `training.tasks.TASKS`."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.network import Network
+
+
+class DataError(RuntimeError):
+    """Data that a task needs is not to be had; the message says what to do in one sentence."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a training run computes. `data` holds the task's own settings."""
+
+    task: str
+    cell: str
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+    readout: str
+    loss: str
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    gradient_clipping: float = 0.0
+    forget_bias: float = 0.0
+    seed: int = 0
+    data: dict[str, int] = field(default_factory=dict)
+
+    def with_data(self, **values: int) -> "Settings":
+        """A copy with some of the task's own settings changed."""
+        return replace(self, data=self.data | values)
+
+    @classmethod
+    def of(cls, card: dict[str, Any]) -> "Settings":
+        """The settings that stand on a network's card, or in what `to_dict` gave; what is missing has its default."""
+        return cls(**{item.name: card[item.name] for item in fields(cls) if item.name in card})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they stand on a card or in a run's folder."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and targets, grouped so that every group has sequences of one length.
+
+    `groups` holds pairs x (batch, time, features) and y (batch, ...).
+    """
+
+    groups: tuple[tuple[Tensor, Tensor], ...]
+
+    def __len__(self) -> int:
+        return sum(len(x) for x, _ in self.groups)
+
+    def first(self, count: int) -> "Examples":
+        """About the first `count` examples, from every group its share; all of them where there are no more."""
+        share = min(1.0, count / len(self))
+        return Examples(
+            tuple((x[: max(1, round(share * len(x)))], y[: max(1, round(share * len(y)))]) for x, y in self.groups)
+        )
+
+    def num_batches(self, batch_size: int) -> int:
+        """How many batches `batches` gives."""
+        return sum(-(-len(x) // batch_size) for x, _ in self.groups)
+
+    def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of one sequence length each; with a generator in random order, else in the stored one."""
+        order = [
+            (x, y, part)
+            for x, y in self.groups
+            for part in (torch.randperm(len(x), generator=generator) if generator else torch.arange(len(x))).split(
+                batch_size
+            )
+        ]
+        shuffled = torch.randperm(len(order), generator=generator).tolist() if generator else range(len(order))
+        for number in shuffled:
+            x, y, part = order[number]
+            yield x[part], y[part]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The three parts of a task's data."""
+
+    train: Examples
+    validation: Examples
+    test: Examples
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting that a person may change: a number from `low` to `high`, one of `choices`, or else yes or no.
+
+    `name` is a field of Settings, or a key of its `data`.
+    """
+
+    name: str
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: Any) -> None:
+        """Raise ValueError, in one sentence, for a value out of range."""
+        label = self.name.replace("_", " ")
+        if self.choices and value not in self.choices:
+            raise ValueError(f"The {label} must be one of {', '.join(self.choices)}, not {value}.")
+        if self.low is not None and not self.low <= value <= self.high:
+            raise ValueError(f"The {label} must lie between {self.low:g} and {self.high:g}, not at {value:g}.")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task's interface. `correct` says of each answer whether it is right, under the metrics' names.
+
+    `source` says in a phrase where the data come from.
+    `defaults` are the report's settings and `options` the task's own, which stand in `Settings.data`.
+    The first metric is the one that a run is judged by. `exam` gives the metrics of a trained network on the test
+    data, and what else the task measures (addition: all pairs of operands). `check` raises ValueError, in one
+    sentence, for values of the task's own settings that do not go together.
+    """
+
+    name: str
+    source: str
+    input_size: int
+    output_size: int
+    losses: tuple[str, ...]
+    readouts: tuple[str, ...]
+    largest_hidden_size: int
+    defaults: Settings
+    options: tuple[Option, ...]
+    load_data: Callable[[Settings], Data]
+    correct: Callable[[Tensor, Tensor], dict[str, Tensor]]
+    exam: Callable[[Network, Settings], dict[str, float]]
+    check: Callable[[Settings], None]

@@ -1,0 +1,72 @@
+"""Real handwritten digits to look at one by one: MNIST's test images, or scikit-learn's where MNIST is not at hand.
+
+Nothing is downloaded. An image of MNIST is read from its own place in the file, so the first is as quick as the rest.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from training.task import DataError
+from training.tasks import digits
+
+IMAGES, LABELS = digits.FILES[2:]
+IMAGE_HEADER, LABEL_HEADER = 16, 8  # bytes before the first value of an IDX file (yann.lecun.com/exdb/mnist)
+PIXELS = digits.SIDE**2
+MNIST_SOURCE = "MNIST"
+SKLEARN_SOURCE = "scikit-learn, 8x8, not MNIST"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A digit that someone wrote: `image` (28, 28) float32 in [0, 1], ink = 1, what it is, and where it comes from."""
+
+    image: np.ndarray
+    label: int
+    source: str
+
+
+def count() -> int:
+    """How many samples there are: their numbers run from 0 to one less."""
+    if not digits.available():
+        return len(_sklearn()[1])
+    return (_raw(IMAGES).stat().st_size - IMAGE_HEADER) // PIXELS
+
+
+def sample(number: int) -> Sample:
+    """The test image with this number, MNIST's untouched, scikit-learn's (8x8) brought to 28x28 by `digits.prepare`.
+
+    Raises ValueError where there is no such number, and DataError where MNIST's files are not whole.
+    """
+    if not 0 <= number < count():
+        raise ValueError(f"There is no test image {number}: they are numbered from 0 to {count() - 1}.")
+    if digits.available():
+        pixels = _read(IMAGES, IMAGE_HEADER + number * PIXELS, PIXELS).reshape(digits.SIDE, digits.SIDE)
+        label = int(_read(LABELS, LABEL_HEADER + number, 1)[0])
+        return Sample(pixels.astype(np.float32) / 255, label, MNIST_SOURCE)
+    images, labels = _sklearn()
+    return Sample(digits.prepare(images[number]), int(labels[number]), SKLEARN_SOURCE)
+
+
+def _raw(name: str) -> Path:
+    return digits.folder() / "MNIST" / "raw" / name
+
+
+def _read(name: str, start: int, size: int) -> np.ndarray:
+    with _raw(name).open("rb") as file:
+        file.seek(start)
+        content = file.read(size)
+    if len(content) < size:
+        raise DataError(f"MNIST's file {name} is not whole: fetch it anew.")
+    return np.frombuffer(content, np.uint8)
+
+
+@cache
+def _sklearn() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's bundled digits: images (1797, 8, 8) uint8, ink bright, and labels (1797,)."""
+    from sklearn.datasets import load_digits  # noqa: PLC0415 (it takes more than a second to import)
+
+    bundled = load_digits()
+    return np.round(bundled.images * (255 / 16)).astype(np.uint8), bundled.target

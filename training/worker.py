@@ -1,0 +1,103 @@
+"""The process that trains one run: it reads the run's folder, writes its progress there, and obeys its starter."""
+
+import signal
+import sys
+import threading
+from dataclasses import replace
+from typing import TextIO
+
+import torch
+from filelock import Timeout
+
+from models.network import Network
+from models.store import load, save
+from training.card import card
+from training.fit import Progress, build, checkpoint_step, fit
+from training.runs import Run, RunError
+from training.tasks import TASKS
+
+NICENESS = 10  # the server's own work goes before the training of its children
+
+
+class Orders:
+    """Listens for "pause" or "stop" on a stream; the end of the stream means that the starter is gone.
+
+    An order interrupts the main thread, as Ctrl-C does, so that it takes effect within an optimiser step.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self.order = "pause"  # what Ctrl-C means to a run that was started by hand
+        if stream is not None:
+            threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
+
+    def _listen(self, stream: TextIO) -> None:
+        self.order = stream.readline().strip() or "abandon"
+        signal.raise_signal(signal.SIGINT)
+
+
+def execute(run: Run, supervised: bool = False, keep_best: bool = False) -> None:
+    """Train `run`, from its checkpoint where there is one, and leave its folder in its new state.
+
+    With `supervised` orders come on standard input, and its end interrupts the run. With `keep_best` nothing is
+    trained: the best network so far becomes the result. Raises RunError when another process is training it.
+    """
+    try:
+        with run.lock():
+            if keep_best:
+                _stop(run)
+            else:
+                _obey(run, Orders(sys.stdin if supervised else None))
+    except Timeout as error:
+        raise RunError(f"The run {run.id} is being trained by another process.") from error
+
+
+def _obey(run: Run, orders: Orders) -> None:
+    """Train until the end, an order or a failure, and write the state that follows."""
+    run.set_state("running")
+    try:
+        _train(run)
+        run.set_state("finished")
+    except KeyboardInterrupt:
+        if orders.order == "stop":
+            _stop(run)
+        elif orders.order == "pause":
+            run.set_state("paused")
+    except Exception as error:
+        run.set_state("failed", str(error) or type(error).__name__)
+        raise
+
+
+def _train(run: Run) -> None:
+    """Fit the run's network; each progress is on disk, and the best network too, before the next step begins."""
+    torch.set_num_threads(1)  # as many runs as cores train side by side, so each gets one
+    settings = run.settings
+    network, data = build(settings), TASKS[settings.task].load_data(settings)
+    if run.checkpoint.exists():
+        run.keep_progress_until(checkpoint_step(run.checkpoint))
+    curves = run.progress()
+    before = curves[-1].seconds if curves else 0.0
+    for progress in fit(network, data, settings, checkpoint=run.checkpoint):
+        curves.append(replace(progress, seconds=before + progress.seconds))
+        run.append(curves[-1])
+        if _merit(curves[-1]) == max(map(_merit, curves)):
+            save(network, run.best)
+    _finish(run, network, curves)
+
+
+def _merit(progress: Progress) -> tuple[float, float]:
+    """What is better is larger: the task's first metric, then a smaller validation loss."""
+    return next(iter(progress.metrics.values())), -progress.validation_loss
+
+
+def _stop(run: Run) -> None:
+    """End with the best network so far as the result; there is none before the first validation."""
+    if run.best.exists():
+        _finish(run, load(run.best), run.progress())
+    run.set_state("stopped")
+
+
+def _finish(run: Run, network: Network, curves: list[Progress]) -> None:
+    """Write the run's result with its card."""
+    network.card = card(network, run.settings, curves, command=f"python -m training run {run.folder}")
+    network.card["name"] = run.name
+    save(network, run.weights)
