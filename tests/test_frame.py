@@ -1,0 +1,84 @@
+"""The frame: menu, titles, deep links and the link to share, under AppTest and in Chromium."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+from tests import live
+from ui.frame import PAGES
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = [script for script, _, _ in PAGES]
+
+
+def path_of(script: str) -> str:
+    """The part of the address that opens a script's page."""
+    return "" if script == "app.py" else Path(script).stem
+
+
+def test_the_menu_lists_every_page_once() -> None:
+    on_disk = {"app.py"} | {f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py")}
+    assert set(SCRIPTS) == on_disk
+    assert len(SCRIPTS) == len(on_disk)
+
+
+@pytest.fixture
+def small_app(tmp_path: Path) -> Path:
+    """An app with the lab's pages, each of which holds nothing but its frame and the link to share."""
+    (tmp_path / "pages").mkdir()
+    for script, label, _ in PAGES:
+        (tmp_path / script).write_text(
+            f"from ui.frame import page, share_link\npage('{label}', '🔬', 'What one does here.')\nshare_link()\n"
+        )
+    return tmp_path / "app.py"
+
+
+def test_a_page_has_the_menu_one_heading_and_its_lead(small_app: Path) -> None:
+    app = AppTest.from_file(str(small_app)).run()
+    assert not app.exception
+    assert [heading.value for heading in app.title] == ["Start"]
+    assert [text.value for text in app.markdown] == ["What one does here."]
+    assert [link.proto.label for link in app.get("page_link")] == [label for _, label, _ in PAGES]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_page_opens_by_its_own_address_on_a_new_server(script: str, fresh_server: str, page: Page) -> None:
+    page.goto(f"{fresh_server}/{path_of(script)}")
+    expect(page.locator("h1")).to_be_visible(timeout=20_000)
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached(timeout=20_000)
+    expect(page).to_have_title(f"{page.locator('h1').inner_text()} · RNN Lab" if path_of(script) else "RNN Lab")
+
+
+@pytest.mark.browser
+def test_the_menu_leads_to_every_page_and_marks_it(server_url: str, page: Page) -> None:
+    page.goto(server_url)
+    for script, label, _ in reversed(PAGES):
+        link = page.locator(".st-key-menu").get_by_role("link", name=label)
+        link.click()
+        expect(link.locator("p")).to_have_css("font-weight", "600")
+        assert urlsplit(page.url).path.strip("/") == path_of(script)
+
+
+@pytest.mark.browser
+def test_the_shared_address_is_that_of_the_page_with_its_settings(small_app: Path, page: Page) -> None:
+    with live.server(small_app.parent / "log.txt", small_app) as server:
+        page.goto(f"{server.url}/recall?sequence=7+0&index=1")
+        page.get_by_role("button", name="Share").click()
+        expect(page.get_by_test_id("stCode")).to_have_text(f"{server.url}/recall?sequence=7+0&index=1")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_phone_shows_the_menu_and_never_scrolls_sideways(script: str, server_url: str, phone_page: Page) -> None:
+    phone_page.goto(f"{server_url}/{path_of(script)}")
+    links = phone_page.locator(".st-key-menu").get_by_role("link")
+    expect(links).to_have_count(len(PAGES))
+    expect(phone_page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached()
+    for link in links.all():
+        box = link.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert phone_page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390

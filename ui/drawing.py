@@ -1,0 +1,136 @@
+"""A drawing as its strokes: from and to the canvas's JSON, as pixels, and as a short code for a link.
+
+Coordinates are pixels of a square of SIDE, x to the right and y down, on a grid of 256 x 256 positions. Strokes that
+come from the canvas are brought to that grid at once, so that a link shows the very same pixels.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+SIDE = 280  # pixels of the square that one draws in
+STRIP = 36  # pixels above it, where the canvas shows its own tools
+GRID = SIDE / 255  # pixels between two positions of the grid
+TOLERANCE = 1.0  # pixels that a simplified stroke may lie beside the original
+FINE = 3  # a drawing is painted this much larger and then shrunk, for smooth edges
+PIECES = 6  # straight pieces for each curve of the canvas
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A line of `width` pixels through `points` (n, 2), with round ends and corners."""
+
+    width: int
+    points: np.ndarray
+
+
+def from_canvas(drawing: dict[str, Any]) -> list[Stroke]:
+    """The strokes of the canvas's JSON (Fabric.js), without those that lie in its tool strip only."""
+    strokes = [_from_path(item) for item in drawing.get("objects", []) if item.get("type", "").lower() == "path"]
+    return [stroke for stroke in strokes if stroke is not None]
+
+
+def to_canvas(strokes: list[Stroke]) -> dict[str, Any]:
+    """What the canvas takes as `initial_drawing` to show these strokes, each to be moved or undone as if just drawn."""
+    return {"version": "7.4.0", "objects": [_to_path(stroke) for stroke in strokes]}
+
+
+def render(strokes: list[Stroke]) -> np.ndarray:
+    """The drawing as pixels, (280, 280) uint8: black ink, 0, on white paper, 255."""
+    image = Image.new("L", (SIDE * FINE, SIDE * FINE), 255)
+    draw = ImageDraw.Draw(image)
+    for stroke in strokes:
+        points, radius = stroke.points * FINE, stroke.width * FINE / 2
+        draw.line([tuple(point) for point in points], fill=0, width=round(2 * radius), joint="curve")
+        for x, y in points[[0, -1]]:
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
+    return np.asarray(image.reduce(FINE))
+
+
+def encode(strokes: list[Stroke]) -> str:
+    """The drawing as a short text for a link: width, number of points and grid positions of each stroke, in base64."""
+    parts = []
+    for stroke in strokes:
+        positions = np.rint(stroke.points / GRID).astype(np.uint8)
+        parts.append(bytes([stroke.width]) + len(positions).to_bytes(2, "big") + positions.tobytes())
+    return base64.urlsafe_b64encode(b"".join(parts)).decode().rstrip("=")
+
+
+def decode(code: str) -> list[Stroke]:
+    """The strokes of `encode`. Raises ValueError, in one sentence, for a code that is damaged."""
+    damaged = ValueError("The link's drawing is damaged, so the canvas starts empty; ask for the link again.")
+    try:
+        content = base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise damaged from error
+    strokes = []
+    while content:
+        width, count = content[0], int.from_bytes(content[1:3], "big")
+        positions, content = content[3 : 3 + 2 * count], content[3 + 2 * count :]
+        if not (width and count and len(positions) == 2 * count):
+            raise damaged
+        strokes.append(Stroke(width, np.frombuffer(positions, np.uint8).reshape(-1, 2) * GRID))
+    return strokes
+
+
+def _from_path(path: dict[str, Any]) -> Stroke | None:
+    """A path of the canvas, where the edit tool has moved, scaled or turned it to; None when none of it is in view."""
+    points = _flatten(path["path"])
+    # The canvas keeps the path as it was drawn, and says with left and top where the middle of its box is now.
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    scale = np.array([path.get("scaleX", 1), path.get("scaleY", 1)], float)
+    flip = np.array([-1 if path.get("flipX") else 1, -1 if path.get("flipY") else 1])
+    angle = np.deg2rad(path.get("angle", 0))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = (points - middle) * scale * flip @ turn.T + [path["left"], path["top"] - STRIP]
+    width = round(path.get("strokeWidth", 1) * np.sqrt(abs(scale.prod())))
+    radius = width / 2
+    if (points.max(axis=0) < -radius).any() or (points.min(axis=0) > SIDE + radius).any():
+        return None
+    positions = np.rint(points.clip(0, SIDE) / GRID)
+    return Stroke(int(np.clip(width, 1, 255)), _simplify(positions * GRID))
+
+
+def _to_path(stroke: Stroke) -> dict[str, Any]:
+    shifted = stroke.points + np.array([0, STRIP])
+    shifted[-1, 0] += 0.01  # a browser draws no line that does not leave its place, so a dot would be lost
+    left, top = (shifted.min(axis=0) + shifted.max(axis=0)) / 2
+    width, height = np.ptp(shifted, axis=0)
+    commands = [["L", *point] for point in shifted.tolist()]
+    commands[0][0] = "M"
+    place = {"left": left, "top": top, "width": width, "height": height, "originX": "center", "originY": "center"}
+    look = {"stroke": "#000000", "strokeWidth": stroke.width, "strokeLineCap": "round", "strokeLineJoin": "round"}
+    return {"type": "Path", "version": "7.4.0", "fill": None, "path": commands} | place | look
+
+
+def _flatten(commands: list[list[Any]]) -> np.ndarray:
+    """The points (n, 2) along a path of M (start), L (line) and Q (quadratic curve) commands."""
+    points = [np.array(commands[0][1:3], float)]
+    t = np.arange(1, PIECES + 1)[:, None] / PIECES
+    for kind, *numbers in commands[1:]:
+        end = np.array(numbers[-2:], float)
+        if kind == "Q":
+            control = np.array(numbers[:2], float)
+            points.extend((1 - t) ** 2 * points[-1] + 2 * t * (1 - t) * control + t**2 * end)
+        else:
+            points.append(end)
+    return np.array(points)
+
+
+def _simplify(points: np.ndarray) -> np.ndarray:
+    """The fewest of these points whose line stays within TOLERANCE of all (Douglas and Peucker, 1973)."""
+    if len(points) < 3:
+        return points
+    start, end = points[0], points[-1]
+    along = end - start
+    length = np.hypot(*along)
+    offsets = points - start
+    distances = np.abs(offsets[:, 0] * along[1] - offsets[:, 1] * along[0]) / length if length else np.hypot(*offsets.T)
+    farthest = int(distances.argmax())
+    if distances[farthest] <= TOLERANCE:
+        return points[[0, -1]]
+    return np.concatenate([_simplify(points[: farthest + 1])[:-1], _simplify(points[farthest:])])

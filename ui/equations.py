@@ -1,0 +1,33 @@
+"""What each cell computes at a time step, in PyTorch's notation, for the reader (KaTeX)."""
+
+SYMBOLS = (
+    r"$x_t$ is what the network reads at time step $t$, $h_t$ its hidden state after that, $h_0 = 0$. The matrices $W$ "
+    r"and vectors $b$ are what training adjusts; they are the same at every time step. $\sigma$ squashes every number to "
+    r"between 0 and 1, $\tanh$ to between −1 and 1, and $\odot$ multiplies number by number."
+)
+
+EQUATIONS: dict[str, str] = {
+    "rnn": r"h_t = \tanh(W_{ih}\, x_t + b_{ih} + W_{hh}\, h_{t-1} + b_{hh})",
+    "gru": r"""\begin{aligned}
+r_t &= \sigma(W_{ir}\, x_t + b_{ir} + W_{hr}\, h_{t-1} + b_{hr}) \\
+z_t &= \sigma(W_{iz}\, x_t + b_{iz} + W_{hz}\, h_{t-1} + b_{hz}) \\
+n_t &= \tanh(W_{in}\, x_t + b_{in} + r_t \odot (W_{hn}\, h_{t-1} + b_{hn})) \\
+h_t &= (1 - z_t) \odot n_t + z_t \odot h_{t-1}
+\end{aligned}""",
+    "lstm": r"""\begin{aligned}
+i_t &= \sigma(W_{ii}\, x_t + b_{ii} + W_{hi}\, h_{t-1} + b_{hi}) \\
+f_t &= \sigma(W_{if}\, x_t + b_{if} + W_{hf}\, h_{t-1} + b_{hf}) \\
+g_t &= \tanh(W_{ig}\, x_t + b_{ig} + W_{hg}\, h_{t-1} + b_{hg}) \\
+o_t &= \sigma(W_{io}\, x_t + b_{io} + W_{ho}\, h_{t-1} + b_{ho}) \\
+c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+h_t &= o_t \odot \tanh(c_t)
+\end{aligned}""",
+}
+
+MEANINGS: dict[str, str] = {
+    "rnn": "The plain recurrent cell mixes the new input with its former state, and overwrites that state every time.",
+    "gru": "The GRU (gated recurrent unit) keeps its state unless told otherwise. The update gate $z_t$ says of each "
+    "number how much of the old one stays, and the reset gate $r_t$ how much of the state the new candidate $n_t$ may use.",
+    "lstm": "The LSTM (long short-term memory) keeps a second memory, the cell state $c_t$. The forget gate $f_t$ says "
+    "what stays in it, the input gate $i_t$ what of the candidate $g_t$ is added, and the output gate $o_t$ what of it shows.",
+}
