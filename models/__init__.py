@@ -2,7 +2,7 @@
 
 from models.network import CELLS, READOUTS, Network
 from models.store import WeightsError, load, names, save
-from models.trace import Trace, belief, trace
+from models.trace import Trace, belief, belief_backwards, trace
 
 __all__ = [
     "CELLS",
@@ -11,6 +11,7 @@ __all__ = [
     "Trace",
     "WeightsError",
     "belief",
+    "belief_backwards",
     "load",
     "names",
     "save",

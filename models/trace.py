@@ -70,6 +70,18 @@ def belief(network: Network, x: Tensor | np.ndarray) -> np.ndarray:
     return probabilities(logits, network).numpy()
 
 
+@torch.inference_mode()
+def belief_backwards(network: Network, x: Tensor | np.ndarray) -> np.ndarray:
+    """(T, classes): for each t, the class probabilities had the sequence `x` (T, features) begun at time step t.
+
+    The network really reads each suffix, all in one batch.
+    """
+    x = torch.as_tensor(x, dtype=torch.float32)
+    T = len(x)
+    suffixes = torch.stack([torch.cat([x[t:], x.new_zeros(t, x.shape[1])]) for t in range(T)])
+    return probabilities(network(suffixes, T - torch.arange(T)), network).numpy()
+
+
 def probabilities(logits: Tensor, network: Network) -> Tensor:
     """Softmax over the classes, or the sigmoid where the network has a single output."""
     return torch.sigmoid(logits) if network.output_size == 1 else torch.softmax(logits, dim=-1)

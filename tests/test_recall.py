@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import Network
 from training.options import change
 from training.tasks import TASKS, recall
 
@@ -55,3 +56,42 @@ def test_an_index_beyond_the_longest_sequence_is_refused() -> None:
         change(TASKS["recall"].defaults, {"index": 10})
     with pytest.raises(ValueError, match="index"):
         recall.generate(10)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("705", [7, 0, 5]), ("7 0 5", [7, 0, 5]), ("7, 0,5", [7, 0, 5]), (" 7 ", [7]), ("0" * 30, [0] * 30)],
+)
+def test_digits_are_read_with_or_without_commas(text: str, expected: list[int]) -> None:
+    assert recall.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "at least one"),
+        (" , ", "at least one"),
+        ("7 a 5", "not a"),
+        ("-1", "not -"),
+        ("1" * 31, "up to 30"),
+        ("²", "not ²"),
+    ],
+)
+def test_what_is_no_sequence_is_refused_with_one_sentence(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        recall.parse(text)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.sampled_from(["", " ", ",", ", "]))
+def test_parsing_undoes_writing(sequence: list[int], between: str) -> None:
+    assert recall.parse(between.join(map(str, sequence))) == sequence
+
+
+def test_accuracy_by_length_of_a_network_that_always_says_3() -> None:
+    network = Network(10, 10, cell="lstm", hidden_size=2, bidirectional=True).eval()
+    with torch.no_grad():
+        network.linear.weight.zero_()
+        network.linear.bias.copy_(torch.arange(10) == 3)
+    rows = recall.accuracy_by_length(network, 1, range(2, 5), count=2000)
+    assert [row["length"] for row in rows] == [2, 3, 4]
+    assert all(abs(row["accuracy"] - 0.1) < 0.03 for row in rows)

@@ -55,6 +55,12 @@ def test_labels_that_are_cut_off_are_told(small_mnist: np.ndarray) -> None:
         samples.sample(11)
 
 
+def test_images_that_are_missing_from_their_file_are_told(small_mnist: np.ndarray) -> None:
+    (digits.folder() / "MNIST" / "raw" / samples.IMAGES).write_bytes(b"")
+    with pytest.raises(DataError, match="not whole"):
+        samples.count()
+
+
 @pytest.mark.skipif(not digits.available(), reason="MNIST is not on this machine (set RNN_LAB_DATA)")
 def test_they_are_the_images_that_torchvision_reads() -> None:
     images, labels = digits.mnist(train=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models import CELLS, Network, belief, trace
+from models import CELLS, Network, belief, belief_backwards, trace
 
 SHAPES = list(itertools.product(CELLS, (1, 2), (False, True)))
 
@@ -70,6 +70,15 @@ def test_belief_is_the_answer_to_each_prefix(cell: str, num_layers: int, bidirec
         alone = torch.softmax(network(x[None, : t + 1])[0], dim=-1).detach().numpy()
         np.testing.assert_allclose(believed[t], alone, atol=1e-5)
     np.testing.assert_allclose(trace(network, x).probabilities, believed[-1], atol=1e-5)
+
+
+@pytest.mark.parametrize(("cell", "num_layers", "bidirectional"), SHAPES)
+def test_belief_backwards_is_the_answer_to_each_suffix(cell: str, num_layers: int, bidirectional: bool) -> None:
+    network, x = network_of(cell, num_layers, bidirectional), torch.randn(7, 3)
+    believed = belief_backwards(network, x)
+    for t in range(7):
+        alone = torch.softmax(network(x[None, t:])[0], dim=-1).detach().numpy()
+        np.testing.assert_allclose(believed[t], alone, atol=1e-5)
 
 
 def test_a_network_that_answers_every_time_step_has_no_belief() -> None:

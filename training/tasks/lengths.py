@@ -14,6 +14,8 @@ from torch import Tensor
 from models.network import Network
 from training.tasks import addition
 
+RANDOM_PAIRS = 4000
+
 
 @dataclass(frozen=True)
 class Search:
@@ -31,17 +33,17 @@ class Search:
 
 
 def accuracy_by_length(
-    network: Network, longest: int, kind: str = "random numbers", count: int = 1000, seed: int = 0
+    network: Network, longest: int, kind: str = "random numbers", count: int = RANDOM_PAIRS, seed: int = 0
 ) -> list[dict[str, float]]:
-    """Bit accuracy, whole-sum accuracy and number of pairs for operands of 1 to `longest` bits.
+    """Bit accuracy, whole-sum accuracy and number of pairs for operands of 1 to `longest` bits, at most 64.
 
-    `kind` "random numbers" tests at each length the lowest bits of the same `count` random pairs, "carry chains" all of
-    `addition.carry_chains`.
+    `kind` "random numbers" tests at each length the lowest bits of the same `count` random pairs of 64 bits, those that
+    `find_error` tries as well; "carry chains" tests all of `addition.carry_chains`.
     """
     if kind == "carry chains":
         a, b = _operands(addition.carry_chains(longest))
     else:
-        a, b = _operands(addition.generate(longest, count, 1, seed))
+        a, b = (side[:, :longest] for side in _operands(addition.generate(addition.MAX_BITS, count, 1, seed)))
     used = _used(a, b)
     rows = []
     for length, every in _right_bits(network, a, b):
@@ -51,14 +53,13 @@ def accuracy_by_length(
     return rows
 
 
-def find_error(
-    network: Network, exhaustive_length: int = 5, longest: int = 64, random_pairs: int = 2000, seed: int = 0
-) -> Search:
+def find_error(network: Network, exhaustive_length: int = 5, random_pairs: int = RANDOM_PAIRS, seed: int = 0) -> Search:
     """Look for a pair that the network adds wrongly, and return the shortest of those it comes by.
 
-    It tries all pairs of `exhaustive_length` bits, all carry chains of `longest` bits and `random_pairs` random pairs,
-    and of every one of them the lowest 1, 2, 3, ... bits.
+    It tries all pairs of `exhaustive_length` bits, all carry chains of 64 bits and `random_pairs` random pairs, and of
+    every one of them the lowest 1, 2, 3, ... bits.
     """
+    longest = addition.MAX_BITS
     sets = [
         _operands(addition.all_pairs(exhaustive_length)),
         _operands(addition.carry_chains(longest)),

@@ -10,11 +10,28 @@ from training.task import Data, Examples, Option, Settings, Task
 
 CLASSES = 10
 SHORTEST, LONGEST = 3, 10
+MOST_DIGITS = 30  # that a person may type
 
 
 def encode(sequence: list[int]) -> Tensor:
     """The digits of one sequence as one-hot rows: (time, 10) float32."""
     return F.one_hot(torch.tensor(sequence, dtype=torch.int64), CLASSES).float()
+
+
+def parse(text: str) -> list[int]:
+    """The digits of a text, with or without commas and blanks between them.
+
+    Raises ValueError, in one sentence, when there are none, too many, or anything else among them.
+    """
+    digits = "".join(text.replace(",", " ").split())
+    others = sorted({character for character in digits if character not in "0123456789"})
+    if others:
+        raise ValueError(f"Only the digits 0 to 9 can stand in a sequence, not {', '.join(others[:5])}.")
+    if not digits:
+        raise ValueError("Type at least one digit, such as 7 0 5 3.")
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"A sequence may have up to {MOST_DIGITS} digits, and this one has {len(digits)}.")
+    return [int(digit) for digit in digits]
 
 
 def target(sequence: list[int], index: int) -> int:
@@ -63,6 +80,17 @@ def load_data(settings: Settings) -> Data:
     return Data(_examples(train), _examples(validation), _examples(tested))
 
 
+def accuracy_by_length(
+    network: Network, index: int, lengths: range, count: int = 500, seed: int = 0
+) -> list[dict[str, float]]:
+    """The accuracy on `count` random sequences of each length, all of which must hold the index."""
+    rows = []
+    for length in lengths:
+        tested = _examples(generate(index, count, 1, seed + length, length, length))
+        rows.append({"length": length, "accuracy": evaluate(network, tested, "cross_entropy", correct)["accuracy"]})
+    return rows
+
+
 def _examples(batches: list[tuple[Tensor, Tensor]]) -> Examples:
     """The batches joined into one group per length, one-hot."""
     groups = []
@@ -89,6 +117,11 @@ def check(settings: Settings) -> None:
         raise ValueError(f"The index must be below the longest length ({longest}); the first digit has index 0.")
     if shortest > longest:
         raise ValueError(f"The shortest length ({shortest}) must not be above the longest ({longest}).")
+
+
+def size(settings: Settings) -> tuple[int, int]:
+    """80 % of the generated sequences, and the longest length."""
+    return settings.data["num_batches"] * settings.data["elements_in_batch"] * 4 // 5, settings.data["longest"]
 
 
 TASK = Task(
@@ -123,4 +156,5 @@ TASK = Task(
     correct=correct,
     exam=exam,
     check=check,
+    size=size,
 )

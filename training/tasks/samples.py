@@ -29,10 +29,13 @@ class Sample:
 
 
 def count() -> int:
-    """How many samples there are: their numbers run from 0 to one less."""
+    """How many samples there are: their numbers run from 0 to one less. Raises DataError like `sample`."""
     if not digits.available():
         return len(_sklearn()[1])
-    return (_raw(IMAGES).stat().st_size - IMAGE_HEADER) // PIXELS
+    images = (_raw(IMAGES).stat().st_size - IMAGE_HEADER) // PIXELS
+    if images < 1:
+        raise _not_whole(IMAGES)
+    return images
 
 
 def sample(number: int) -> Sample:
@@ -59,8 +62,12 @@ def _read(name: str, start: int, size: int) -> np.ndarray:
         file.seek(start)
         content = file.read(size)
     if len(content) < size:
-        raise DataError(f"MNIST's file {name} is not whole: fetch it anew.")
+        raise _not_whole(name)
     return np.frombuffer(content, np.uint8)
+
+
+def _not_whole(name: str) -> DataError:
+    return DataError(f"MNIST's file {_raw(name)} is not whole: delete it, or fetch it anew.")
 
 
 @cache
