@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.drawing import GRID, SIDE, STRIP, TOLERANCE, Stroke, decode, encode, from_canvas, render, to_canvas
+from ui.drawing import SIDE, STRIP, TOLERANCE, Stroke, decode, encode, from_canvas, render, to_canvas
 
-positions = st.tuples(st.integers(0, 255), st.integers(0, 255))
+positions = st.tuples(st.integers(-30, 310), st.integers(-30, 310))
 strokes = st.builds(
-    lambda width, points: Stroke(width, np.array(points) * GRID),
+    lambda width, points: Stroke(width, np.array(points, float)),
     st.integers(1, 60),
     st.lists(positions, min_size=1, max_size=40),
 )
@@ -48,19 +48,26 @@ def box(drawing: list[Stroke]) -> tuple[float, float, float, float]:
 def test_a_stroke_of_the_canvas_stands_below_the_tool_strip() -> None:
     (stroke,) = from_canvas(canvas())
     assert stroke.width == 20
-    np.testing.assert_allclose(stroke.points[0], [80, 100 - STRIP], atol=GRID / 2)
-    np.testing.assert_allclose(stroke.points[-1], [150, 250 - STRIP], atol=GRID / 2)
+    np.testing.assert_allclose(stroke.points[0], [80, 100 - STRIP], atol=0.5)
+    np.testing.assert_allclose(stroke.points[-1], [150, 250 - STRIP], atol=0.5)
     assert len(stroke.points) == 3  # a straight curve needs no points in between
 
 
 def test_a_stroke_that_was_moved_scaled_or_turned_is_where_it_is_seen() -> None:
-    assert box(from_canvas(canvas(left=150.0, top=180.0))) == pytest.approx((90, 69, 210, 219), abs=GRID)
+    assert box(from_canvas(canvas(left=150.0, top=180.0))) == pytest.approx((90, 69, 210, 219), abs=1)
     (scaled,) = from_canvas(canvas(scaleX=0.5, scaleY=0.5))
-    assert box([scaled]) == pytest.approx((110, 101.5, 170, 176.5), abs=GRID)
+    assert box([scaled]) == pytest.approx((110, 101.5, 170, 176.5), abs=1)
     assert scaled.width == 10
-    assert box(from_canvas(canvas(angle=90))) == pytest.approx((65, 79, 215, 199), abs=GRID)
+    assert box(from_canvas(canvas(angle=90))) == pytest.approx((65, 79, 215, 199), abs=1)
     (mirrored,) = from_canvas(canvas(flipX=True))
-    np.testing.assert_allclose(mirrored.points[0], [200, 64], atol=GRID)
+    np.testing.assert_allclose(mirrored.points[0], [200, 64], atol=1)
+
+
+def test_a_stroke_that_leaves_the_square_leaves_no_ink_on_its_edge() -> None:
+    path = [["M", 240, 100], ["L", 330, 100], ["L", 330, 250], ["L", 240, 250]]
+    drawing = from_canvas(canvas(left=285.0, top=175.0, path=path))
+    assert ink(drawing)[100:180, -20:].sum() == 0
+    assert ink(drawing)[64, 250] == 1
 
 
 def test_ink_in_the_tool_strip_does_not_count() -> None:
@@ -78,7 +85,6 @@ def test_the_code_of_a_link_brings_back_the_same_pixels(drawing: list[Stroke]) -
 @given(drawings)
 def test_what_the_canvas_is_given_comes_back_to_within_the_tolerance(drawing: list[Stroke]) -> None:
     again = from_canvas(to_canvas(drawing))
-    assert len(again) == len(drawing)
     difference = np.abs(ink(again) - ink(drawing))
     # a simplified line may run a pixel beside the original
     assert difference.sum() <= 0.15 * ink(drawing).sum() + 10
@@ -100,11 +106,11 @@ def test_simplifying_stays_within_the_tolerance() -> None:
     segments = np.stack([stroke.points[:-1], stroke.points[1:]], axis=1)
     fine = np.concatenate([np.linspace(a, b, 50) for a, b in segments])
     distances = np.hypot(*(curve[:, None] - [0, STRIP] - fine[None]).transpose(2, 0, 1)).min(axis=1)
-    assert distances.max() < TOLERANCE + GRID
+    assert distances.max() < TOLERANCE + 1
     assert len(encode([stroke])) < 300
 
 
-@pytest.mark.parametrize("code", ["A", "!!!!", "FAAD", "AAAB", "FAABAAAAAAAA", "é", "FAABAA"])
+@pytest.mark.parametrize("code", ["A", "!!!!", "FAAD", "AAAB", "FAABAAAAAAAA", "é", "FAABAA", "FAABf_9__w"])
 def test_a_damaged_code_is_one_sentence(code: str) -> None:
     with pytest.raises(ValueError, match="damaged") as caught:
         decode(code)

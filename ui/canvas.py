@@ -85,7 +85,7 @@ def _paper() -> bytes:
     image = Image.new("RGB", (SIDE, SIDE + STRIP), "white")
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, SIDE, STRIP - 1), fill="#dfe4ec")
-    draw.text((10, 11), "Point here for undo, redo and move.", fill="#4a5568", font_size=12)
+    draw.text((10, 11), "Point here, or tap, for undo and more", fill="#4a5568", font_size=12)
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()

@@ -1,7 +1,7 @@
 """A drawing as its strokes: from and to the canvas's JSON, as pixels, and as a short code for a link.
 
-Coordinates are pixels of a square of SIDE, x to the right and y down, on a grid of 256 x 256 positions. Strokes that
-come from the canvas are brought to that grid at once, so that a link shows the very same pixels.
+Coordinates are whole pixels from the corner of a square of SIDE, x to the right and y down; strokes may leave it, and
+those that come from the canvas are rounded at once, so that a link shows the very same pixels.
 """
 
 import base64
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 SIDE = 280  # pixels of the square that one draws in
 STRIP = 36  # pixels above it, where the canvas shows its own tools
-GRID = SIDE / 255  # pixels between two positions of the grid
+FARTHEST = 4 * SIDE  # pixels: no point lies farther out
 TOLERANCE = 1.0  # pixels that a simplified stroke may lie beside the original
 FINE = 3  # a drawing is painted this much larger and then shrunk, for smooth edges
 PIECES = 6  # straight pieces for each curve of the canvas
@@ -52,11 +52,11 @@ def render(strokes: list[Stroke]) -> np.ndarray:
 
 
 def encode(strokes: list[Stroke]) -> str:
-    """The drawing as a short text for a link: width, number of points and grid positions of each stroke, in base64."""
+    """The drawing as a short text for a link: width, number of points and the points of each stroke, in base64."""
     parts = []
     for stroke in strokes:
-        positions = np.rint(stroke.points / GRID).astype(np.uint8)
-        parts.append(bytes([stroke.width]) + len(positions).to_bytes(2, "big") + positions.tobytes())
+        points = stroke.points.astype(">i2")
+        parts.append(bytes([stroke.width]) + len(points).to_bytes(2, "big") + points.tobytes())
     return base64.urlsafe_b64encode(b"".join(parts)).decode().rstrip("=")
 
 
@@ -70,10 +70,11 @@ def decode(code: str) -> list[Stroke]:
     strokes = []
     while content:
         width, count = content[0], int.from_bytes(content[1:3], "big")
-        positions, content = content[3 : 3 + 2 * count], content[3 + 2 * count :]
-        if not (width and count and len(positions) == 2 * count):
+        numbers, content = content[3 : 3 + 4 * count], content[3 + 4 * count :]
+        points = np.frombuffer(numbers[: len(numbers) // 4 * 4], ">i2").reshape(-1, 2).astype(float)
+        if not (width and count and len(points) == count and np.abs(points).max() <= FARTHEST):
             raise damaged
-        strokes.append(Stroke(width, np.frombuffer(positions, np.uint8).reshape(-1, 2) * GRID))
+        strokes.append(Stroke(width, points))
     return strokes
 
 
@@ -91,8 +92,7 @@ def _from_path(path: dict[str, Any]) -> Stroke | None:
     radius = width / 2
     if (points.max(axis=0) < -radius).any() or (points.min(axis=0) > SIDE + radius).any():
         return None
-    positions = np.rint(points.clip(0, SIDE) / GRID)
-    return Stroke(int(np.clip(width, 1, 255)), _simplify(positions * GRID))
+    return Stroke(int(np.clip(width, 1, 255)), _simplify(np.rint(points).clip(-FARTHEST, FARTHEST)))
 
 
 def _to_path(stroke: Stroke) -> dict[str, Any]:

@@ -1,10 +1,8 @@
-"""What each cell computes at a time step, in PyTorch's notation, for the reader (KaTeX)."""
+"""What each cell computes at a time step, for the reader: KaTeX in PyTorch's notation, and what it means."""
 
-SYMBOLS = (
-    r"$x_t$ is what the network reads at time step $t$, $h_t$ its hidden state after that, $h_0 = 0$. The matrices $W$ "
-    r"and vectors $b$ are what training adjusts; they are the same at every time step. $\sigma$ squashes every number to "
-    r"between 0 and 1, $\tanh$ to between −1 and 1, and $\odot$ multiplies number by number."
-)
+SYMBOLS = r"""$x_t$ is what the network reads at time step $t$ and $h_t$ its hidden state after that; $h_0 = 0$. The
+matrices $W$ and vectors $b$ are what training adjusts; they are the same at every time step. $\sigma$ squashes every
+number to between 0 and 1, $\tanh$ to between −1 and 1, and $\odot$ multiplies number by number."""
 
 EQUATIONS: dict[str, str] = {
     "rnn": r"h_t = \tanh(W_{ih}\, x_t + b_{ih} + W_{hh}\, h_{t-1} + b_{hh})",
@@ -25,9 +23,9 @@ h_t &= o_t \odot \tanh(c_t)
 }
 
 MEANINGS: dict[str, str] = {
-    "rnn": "The plain recurrent cell mixes the new input with its former state, and overwrites that state every time.",
-    "gru": "The GRU (gated recurrent unit) keeps its state unless told otherwise. The update gate $z_t$ says of each "
-    "number how much of the old one stays, and the reset gate $r_t$ how much of the state the new candidate $n_t$ may use.",
-    "lstm": "The LSTM (long short-term memory) keeps a second memory, the cell state $c_t$. The forget gate $f_t$ says "
-    "what stays in it, the input gate $i_t$ what of the candidate $g_t$ is added, and the output gate $o_t$ what of it shows.",
+    "rnn": "The plain recurrent cell mixes what it reads with its former state, and overwrites that state every time.",
+    "gru": """The GRU (gated recurrent unit) can keep its state. The update gate $z_t$ says of each number how much of
+the old one stays, and the reset gate $r_t$ how much of the old state the new candidate $n_t$ may use.""",
+    "lstm": """The LSTM (long short-term memory) has a second memory, the cell state $c_t$. The forget gate $f_t$ says
+what stays in it, the input gate $i_t$ what is added of the candidate $g_t$, the output gate $o_t$ what of it shows.""",
 }

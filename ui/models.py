@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from models import Network, load, names
+from models import Network, load
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -21,14 +21,6 @@ def describe(card: dict[str, Any]) -> str:
     return f"{kind}, {layers} of {card['hidden_size']}" + (", L2" if card["weight_decay"] else "")
 
 
-def model_picker(task: str, key: str, default: str, label: str = "Model") -> str:
-    """A select box of the task's shipped models; the choice stands in the URL. Returns the chosen name."""
-    shipped = names(task)
-    return st.selectbox(
-        label,
-        shipped,
-        index=shipped.index(default),
-        format_func=lambda name: f"{describe(network(name).card)}  ·  {name}",
-        key=key,
-        bind="query-params",
-    )
+def model_picker(options: list[str], key: str, default: str, **looks: Any) -> str:
+    """A select box of shipped models, by the names that also stand in the page's address. Returns the chosen one."""
+    return st.selectbox("Model", options, options.index(default), key=key, bind="query-params", **looks)

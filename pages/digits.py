@@ -1,0 +1,244 @@
+import random
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from models import belief, names
+from training.pretrain import recipes
+from training.task import DataError
+from training.tasks import digits, samples
+from ui import frame, photo
+from ui.canvas import canvas
+from ui.charts import probability_bars
+from ui.digits_text import (
+    accuracy_table,
+    article,
+    comparison_table,
+    how_it_works,
+    nickname,
+    notes,
+    notice,
+    percent,
+)
+from ui.models import describe, model_picker, network
+from ui.timeline import Timeline, heat_lanes, image_lane
+
+FIRST_SAMPLE = 0  # on the screen before anything is drawn
+CLASSES = [str(digit) for digit in range(digits.CLASSES)]
+ROWS = [str(row) for row in range(1, digits.SIDE + 1)]
+TABS = ("All models on this drawing", "How it works")
+MODELS = [name for name in recipes() if name in names("digits")]  # in the report's order
+
+# Three columns where there is room: draw, belief, answer. On a phone one under the other: draw, answer, belief.
+STYLE = """<style>
+.st-key-answer .digit { margin: 0; font-size: 8.5rem; font-weight: 700; line-height: 0.85; }
+.st-key-digits_source { min-height: 3.25rem; }  /* the canvas's tools appear over it */
+@media (min-width: 1000px) {
+  .st-key-digits_columns > :has(> .st-key-answer) { order: 1; }
+  .st-key-digits_notice { min-height: 3.5rem; }
+}
+@media (max-width: 999px) {
+  .st-key-digits_columns { row-gap: 1.5rem; }
+  .st-key-digits_columns > :has(> .st-key-answer) { flex: 1 0 200px; }
+  .st-key-digits_columns > :has(> .st-key-digits_belief_column) { flex: 1 0 100%; }
+}
+</style>"""
+OPACITY = "<style>.st-key-answer, .st-key-digits_belief_column {{ opacity: {}; }}</style>"
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the network is to read: the image (28, 28), where it comes from, and what it shows, where that is known."""
+
+    image: np.ndarray
+    sentence: str = ""
+    label: int | None = None
+    greyed: bool = False  # the former input, because the new one could not be read
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def reading(name: str, image: np.ndarray) -> np.ndarray:
+    """The model's belief (28, 10) after each row of the image."""
+    return belief(network(name), image)
+
+
+def numbered_image(number: int, sentence: str) -> Input:
+    sample = samples.sample(number)
+    return Input(sample.image, sentence.format(f"test image {number} ({sample.source})"), sample.label)
+
+
+def kept(given: Input) -> Input:
+    """The same input, remembered for the case that the next one is no good."""
+    st.session_state["digits_former"] = given
+    return given
+
+
+def former(sentence: str) -> Input:
+    """What the network read last, greyed, where the new input is no good."""
+    last = st.session_state.get("digits_former") or numbered_image(FIRST_SAMPLE, "")
+    return replace(last, sentence=sentence, greyed=True)
+
+
+def pick_random() -> None:
+    st.session_state["sample"] = random.randrange(samples.count())
+
+
+def take_photo() -> None:
+    """Keep the photo that was chosen: the uploader forgets it when it leaves the screen."""
+    upload = st.session_state["digits_upload"]
+    st.session_state["digits_photo"] = None if upload is None else upload.getvalue()
+
+
+def drawing() -> Input:
+    pixels = canvas("digits_drawing")
+    if pixels is None:
+        return numbered_image(FIRST_SAMPLE, "Nothing is drawn yet, so the network reads {}.")
+    return kept(Input(digits.prepare(pixels), "The network reads your drawing."))
+
+
+def sample() -> Input:
+    last = samples.count() - 1
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        number = st.number_input(f"Test image, 0 to {last:,}", 0, last, key="sample", bind="query-params", width=150)
+        st.button("Random", icon=":material/shuffle:", on_click=pick_random, help="Take any test image")
+    return kept(numbered_image(number, "The network reads {}."))
+
+
+def photograph() -> Input:
+    st.file_uploader(
+        "A photo of one digit",
+        ["png", "jpg", "jpeg"],
+        key="digits_upload",
+        on_change=take_photo,
+        help="It stays on this computer, and the link to this page does not carry it.",
+    )
+    content = st.session_state.get("digits_photo")
+    if content is None:
+        return numbered_image(FIRST_SAMPLE, "No photo is chosen yet, so the network reads {}.")
+    try:
+        pixels, image = prepared_photo(content)
+    except photo.PhotoError as error:
+        st.error(str(error))
+        return former("The answer on the screen is the former one.")
+    st.image(pixels, width=280, output_format="JPEG", alt="The photo you chose")
+    return kept(Input(image, "The network reads your photo."))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def prepared_photo(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The photo's pixels and what the network sees of it; raises PhotoError."""
+    pixels = photo.read(content)
+    image = digits.prepare(pixels)
+    if not image.any():
+        raise photo.PhotoError("No ink was found in the photo: write one digit, dark and thick, on plain paper.")
+    return pixels, image
+
+
+INPUTS = {"Draw": drawing, "Test image": sample, "Photo": photograph}
+
+
+def show_answer(probabilities: np.ndarray, label: int | None) -> None:
+    best = int(probabilities.argmax())
+    st.html(f'<p class="digit" role="status" aria-label="The answer is {best}">{best}</p>')
+    st.markdown(f"**{percent(probabilities[best])}**", help="The probability that the network gives to its answer")
+    if label is not None:
+        st.markdown(verdict(best, label))
+
+
+def verdict(answer: int, label: int) -> str:
+    """Whether the answer is right, by sign, word and colour."""
+    if answer == label:
+        return ":green[:material/check_circle: right]"
+    return f":red[:material/cancel: wrong, it is {article(label)}]"
+
+
+def show_belief(image: np.ndarray, rows: np.ndarray) -> None:
+    with st.container(key="digits_notice"):
+        st.markdown(f"**{notice(image, rows)}**")
+    Timeline(
+        "Belief after each row of the image",
+        ROWS,
+        {"What the network sees": [image_lane("image", image)], "What it believes": heat_lanes(CLASSES, rows.T)},
+        direction="down",
+        axis="row",
+        position="After row {} of 28",
+        notes=notes(rows),
+    ).show("digits_belief")
+    st.caption("Each row on the right: the probabilities that the network would give had the image ended there.")
+
+
+def show_all_models(image: np.ndarray, label: int | None) -> None:
+    cards = [network(name).card for name in MODELS]
+    beliefs = [reading(name, image) for name in MODELS]
+    st.markdown(comparison_table(cards, [rows[-1] for rows in beliefs], label))
+    st.caption(
+        "Test accuracy: how many of MNIST's 10,000 test images it reads correctly, and what the lab report found."
+    )
+    strips = {nickname(card): heat_lanes(CLASSES, rows.T) for card, rows in zip(cards, beliefs, strict=True)}
+    Timeline(
+        "Belief of all networks after each row of the image",
+        ROWS,
+        {"What they see": [image_lane("image", image)]} | strips,
+        direction="down",
+        axis="row",
+        position="After row {} of 28",
+    ).show("digits_beliefs")
+
+
+def show_how_it_works(name: str) -> None:
+    cards = {describe(network(name).card): network(name).card for name in MODELS}
+    decayed = next(card for card in cards.values() if card["weight_decay"])
+    with st.container(width=760):
+        st.markdown(how_it_works(network(name).card, decayed))
+        st.markdown(accuracy_table(cards))
+
+
+@st.fragment
+def screen(name: str) -> None:
+    with st.container(horizontal=True, gap="large", key="digits_columns"):
+        draw, answer = st.container(width=284, key="digits_draw"), st.container(width=200, key="answer")
+        why = st.container(key="digits_belief_column")
+    with draw:
+        kind = st.segmented_control(
+            "Input", list(INPUTS), default="Draw", required=True, key="input", bind="query-params"
+        )
+        source = st.container(key="digits_source")
+        try:
+            given = INPUTS[kind]()
+        except DataError as error:
+            st.error(str(error))
+            return
+        source.caption(given.sentence)
+    st.html(OPACITY.format(0.4 if given.greyed else 1))
+    rows = reading(name, given.image)
+    with answer, st.container(horizontal=True, vertical_alignment="center"):
+        digit, bars = st.container(width=120, gap="xsmall"), st.container(width=200)
+    with digit:
+        show_answer(rows[-1], given.label)
+    with why:
+        show_belief(given.image, rows)
+    with bars:  # last, because a chart takes longer to make than all the rest
+        st.altair_chart(probability_bars(rows[-1]), alt="Probability of each digit")
+    everything, how = st.tabs(TABS, default=TABS[-1], key="digits_tab", bind="query-params")
+    if everything.open:
+        with everything:
+            show_all_models(given.image, given.label)
+    if how.open:
+        with how:
+            show_how_it_works(name)
+
+
+frame.page("Digits", "✏️", "Draw a digit. The network reads it from top to bottom, one row at a time.")
+st.html(STYLE)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    model = model_picker(MODELS, key="digits_model", default="digits-gru", width=240)
+    card = network(model).card
+    accuracy = f"{card['metrics']['accuracy']:.2%}".replace("%", "\N{NO-BREAK SPACE}%")
+    st.markdown(
+        f"{describe(card)}: test accuracy {accuracy}",
+        width="content",
+        help="The share of MNIST's 10,000 test images that this network reads correctly",
+    )
+    frame.share_link()
+screen(model)

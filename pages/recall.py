@@ -1,0 +1,320 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from models import Trace, belief_backwards, names, trace
+from training.tasks import recall
+from ui import frame
+from ui.charts import accuracy_curve, probability_bars
+from ui.digits_text import percent
+from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
+from ui.models import describe, model_picker, network
+from ui.recall_text import notes, notice, outside
+from ui.timeline import STATE, Timeline, heat_lanes, text_lane
+
+# The report's test examples (section 3.2.4), all asked for index 1.
+EXAMPLES = (
+    "3 7 5",
+    "2 4 6",
+    "8 8 7 9",
+    "8 8 0 7",
+    "7 4 7 6 8",
+    "6 9 2 2 8",
+    "0 7 2 1 8 2",
+    "8 3 0 3 8 2",
+    "5 1 8 8 9 7 3",
+    "6 1 1 2 0 3 6",
+    "4 1 5 8 2 9 5 3",
+    "5 2 5 0 4 3 8 5",
+    "2 5 8 2 1 2 9 6 9",
+    "0 0 8 8 8 4 9 7 1",
+    "2 4 2 1 4 3 1 7 9 1",
+    "1 5 6 5 2 1 1 9 7 8",
+)
+FIRST = "7 0 5 3 9 9 4 5"
+CLASSES = [str(digit) for digit in range(recall.CLASSES)]
+TABS = ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "How it works")
+SEQUENCES = 500  # per length
+MODELS = {index: [name for name in names("recall") if f"-i{index}-" in name] for index in range(10)}
+
+STYLE = """<style>
+.st-key-answer .digit { margin: 0; font-size: 8.5rem; font-weight: 700; line-height: 0.85; }
+@media (min-width: 1000px) {
+  .st-key-recall_columns > :has(> .st-key-answer) { order: 1; }
+  .st-key-recall_columns > :has(> .st-key-recall_why) { max-width: 900px; }
+}
+@media (max-width: 999px) {
+  .st-key-recall_columns > :has(> .st-key-recall_why) { flex: 1 0 100%; }
+}
+</style>"""
+GREYED = "<style>.st-key-answer, .st-key-recall_why { opacity: 0.4; }</style>"
+
+HOW_IT_WORKS = r"""
+**The task.** The network hears a sequence of digits, one at a time, and must then name the one at a fixed *index*,
+counted from 0. Each digit comes as ten numbers, a 1 at its own place and 0 elsewhere (*one-hot*), so nothing tells the
+network that 7 is more than 6. Sequences of {shortest} to {longest} digits were used in training. Which index is asked
+for is never told: a network is trained for one index only, and each index has a network of its own.
+
+**In both directions.** This LSTM is two in one: the first hears the sequence from its beginning, the second from its
+end. The *answer* is read from the final state of both, when each has heard everything. That choice matters: PyTorch's
+*output at the last time step* holds the second direction after a single digit, which is of little use, and leaves all
+the work to the first. Had the sequence ended earlier, the second direction would have begun elsewhere. So for its
+belief the lab really runs the network on every beginning of the sequence, and on every end of it.
+
+**The cell.** {meaning}
+
+$$
+{equations}
+$$
+
+{symbols} A linear layer turns the two final states into ten *logits*, and *softmax* makes probabilities of them.
+"""
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def read(name: str, sequence: list[int]) -> tuple[Trace, np.ndarray]:
+    """What happens in the model when it hears the sequence, and its belief (T, 10) had it begun later."""
+    x = recall.encode(sequence)
+    return trace(network(name), x), belief_backwards(network(name), x)
+
+
+@st.cache_data(max_entries=128, show_spinner="Hearing thousands of sequences ...")
+def accuracies(name: str, longest: int) -> list[dict[str, float]]:
+    """The model's accuracy at every length that holds its index."""
+    index = network(name).card["data"]["index"]
+    return recall.accuracy_by_length(network(name), index, range(max(2, index + 1), longest + 1), SEQUENCES)
+
+
+def load_example(chosen: str) -> None:
+    st.session_state["sequence"] = chosen
+    st.session_state["index"] = 1
+
+
+def sequence_box() -> list[int] | None:
+    """The digits in the box, or None, with a sentence that says why."""
+    text = st.text_input(
+        "Sequence",
+        FIRST,
+        key="sequence",
+        bind="query-params",
+        live=True,
+        autocomplete="off",
+        help=f"Up to {recall.MOST_DIGITS} digits, with or without blanks and commas between them.",
+    )
+    try:
+        return recall.parse(text)
+    except ValueError as error:
+        st.markdown(f":red[:material/error: {error}]")
+        return None
+
+
+def index_choice(length: int) -> int:
+    """The index to ask for. One that a shorter sequence has lost stays on offer, so that nothing jumps."""
+    kept = st.session_state.get("index") or 0
+    return st.segmented_control(
+        "Index, counted from 0",
+        [index for index in MODELS if index < length or index == kept],
+        default=1 if length > 1 else 0,
+        required=True,
+        key="index",
+        bind="query-params",
+        help="The lab ships a network for each index from 0 to 9.",
+    )
+
+
+def show_answer(probabilities: np.ndarray, truth: int) -> None:
+    best = int(probabilities.argmax())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width=120, gap="xsmall"):
+            st.html(f'<p class="digit" role="status" aria-label="The answer is {best}">{best}</p>')
+            st.markdown(
+                f"**{percent(probabilities[best])}**", help="The probability that the network gives to its answer"
+            )
+            st.markdown(verdict(best, truth))
+        with st.container(width=200):
+            st.altair_chart(probability_bars(probabilities), alt="Probability of each digit")
+
+
+def verdict(answer: int, truth: int) -> str:
+    """Whether the answer is right, by sign, word and colour."""
+    if answer == truth:
+        return ":green[:material/check_circle: right]"
+    return f":red[:material/cancel: wrong, it is {truth}]"
+
+
+def digit_lane(sequence: list[int], index: int) -> Any:
+    marks = ["asked" if t == index else "" for t in range(len(sequence))]
+    return text_lane("digit", [str(digit) for digit in sequence], marks=marks, tiles=True)
+
+
+def show_why(name: str, sequence: list[int], index: int, run: Trace, backwards: np.ndarray) -> None:
+    card = network(name).card["data"]
+    st.markdown(f"**{notice(sequence, index, run.belief)}**")
+    if warning := outside(len(sequence), index, card["shortest"], card["longest"]):
+        st.markdown(f":material/info: {warning}")
+    Timeline(
+        "Belief after each digit",
+        [str(t) for t in range(len(sequence))],
+        {
+            "": [digit_lane(sequence, index)],
+            "Belief had the sequence ended here": heat_lanes(CLASSES, run.belief.T),
+            "Belief had the sequence begun here": heat_lanes(CLASSES, backwards.T),
+        },
+        axis="index",
+        notes=notes(sequence, run.belief, backwards),
+        group="recall",
+    ).show("recall_belief")
+
+
+def show_sizes(sequence: list[int]) -> None:
+    """Tab: the three networks for index 1 on the same sequence."""
+    if len(sequence) < 2:
+        st.markdown("These three networks name the digit at index 1: type at least two digits.")
+        return
+    st.markdown(
+        "The three networks of the report all name the digit at **index 1**, with 2, 5 and 10 hidden units in each "
+        "direction. The state has to tell ten digits apart: in two numbers that is hard, in ten there is room to spare."
+    )
+    table = ["| hidden units | answer | tested | starts tried | report |", "|--:|:--|--:|--:|--:|"]
+    lanes = {"": [digit_lane(sequence, 1)]}
+    for name in MODELS[1]:
+        run, card = read(name, sequence)[0], network(name).card
+        best = int(run.probabilities.argmax())
+        sign = ":green[✓]" if best == sequence[1] else ":red[✗]"
+        table.append(
+            f"| {card['hidden_size']} | {sign} **{best}** at {percent(run.probabilities[best])} "
+            f"| {percent(card['metrics']['accuracy'])} | {card['seeds_tried']} | {percent(card['report'])} |"
+        )
+        lanes[f"Belief with {card['hidden_size']} hidden units"] = heat_lanes(CLASSES, run.belief.T)
+    st.markdown("\n".join(table))
+    st.caption(
+        "*Tested*: the share of the 10,000 test sequences whose digit the network names correctly. *Starts tried*: how "
+        "many random starts were trained; the best on validation data is shipped. *Report*: what the lab report found."
+    )
+    Timeline(
+        "Belief of the three networks after each digit",
+        [str(t) for t in range(len(sequence))],
+        lanes,
+        axis="index",
+        group="recall",
+    ).show("recall_sizes")
+
+
+def show_lengths(name: str) -> None:
+    """Tab: accuracy against the sequence's length, beyond the trained lengths too."""
+    card = network(name).card
+    rows = accuracies(name, recall.MOST_DIGITS)
+    shortest, longest = max(card["data"]["shortest"], card["data"]["index"] + 1), card["data"]["longest"]
+    beyond = [row for row in rows if row["length"] > longest]
+    worst = min(beyond, key=lambda row: row["accuracy"])
+    st.markdown(
+        f"**Beyond the {longest} digits it was trained on, its accuracy falls to {percent(worst['accuracy'])} at "
+        f"{worst['length']} digits.**"
+        if worst["accuracy"] < 0.995
+        else f"**It stays right far beyond the {longest} digits it was trained on.**"
+    )
+    table = pd.DataFrame(rows)
+    st.altair_chart(accuracy_curve(table, (shortest, longest)), alt="Accuracy against the length of the sequence")
+    st.caption(
+        f"{SEQUENCES} random sequences at each length (seed 0). Shaded: the trained lengths, {shortest} to {longest}."
+    )
+    st.download_button("CSV", table.to_csv(index=False), "recall-accuracy.csv", icon=":material/download:")
+
+
+def show_inside(sequence: list[int], index: int, run: Trace) -> None:
+    """Tab: the hidden and cell states of both directions."""
+    st.markdown(
+        "Each row is one hidden unit. Reading forwards, look right of the asked digit: the units that keep it stay "
+        "as they are. Reading backwards, time runs from right to left, and the asked digit comes late."
+    )
+    units = [str(unit) for unit in range(1, run.hidden.shape[-1] + 1)]
+    Timeline(
+        "Hidden state after each digit",
+        [str(t) for t in range(len(sequence))],
+        {
+            "": [digit_lane(sequence, index)],
+            "Hidden state, reading forwards": heat_lanes(units, run.hidden[-1, 0].T, STATE),
+            "Hidden state, reading backwards": heat_lanes(units, run.hidden[-1, 1].T, STATE),
+        },
+        axis="index",
+        group="recall",
+    ).show("recall_hidden")
+
+
+def show_how_it_works(name: str) -> None:
+    """Tab: the task, the two directions, the cell."""
+    card = network(name).card
+    st.markdown(
+        HOW_IT_WORKS.format(
+            shortest=card["data"]["shortest"],
+            longest=card["data"]["longest"],
+            meaning=MEANINGS[card["cell"]],
+            equations=EQUATIONS[card["cell"]],
+            symbols=SYMBOLS,
+        ),
+        width=760,
+    )
+
+
+frame.page(
+    "Recall",
+    "🔢",
+    "Type a sequence of digits. The network hears them one after another, then must name the one you ask for.",
+)
+st.html(STYLE)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(width=380):
+        typed = sequence_box()
+    st.menu_button(
+        "Examples",
+        EXAMPLES,
+        key="example",
+        icon=":material/list:",
+        help="The report's sixteen test sequences; it asks all of them for index 1",
+        on_click=lambda: load_example(st.session_state["example"]),
+    )
+    frame.share_link()
+sequence = typed or st.session_state.get("recall_sequence", recall.parse(FIRST))
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    index = index_choice(len(sequence))
+    default = f"recall-i{index}-h10"
+    model = model_picker(MODELS[index], key="recall_model", default=default, width=200)
+    st.markdown(describe(network(model).card), width="content")
+if typed and index >= len(typed):
+    digits = "1 digit" if len(typed) == 1 else f"{len(typed)} digits"
+    st.markdown(
+        f":red[:material/error: A sequence of {digits} has nothing at index {index}: choose a smaller index, "
+        "or type more digits.]"
+    )
+    typed = None
+if typed:
+    st.session_state["recall_sequence"], st.session_state["recall_index"] = sequence, index
+    st.session_state["recall_former"] = model
+else:
+    st.html(GREYED)
+    sequence = st.session_state.get("recall_sequence", recall.parse(FIRST))
+    index = st.session_state.get("recall_index", 1)
+    model = st.session_state.get("recall_former", f"recall-i{index}-h10")
+
+run, backwards = read(model, sequence)
+with st.container(horizontal=True, gap="large", key="recall_columns"):
+    with st.container(width=380, key="answer"):
+        show_answer(run.probabilities, sequence[index])
+    with st.container(key="recall_why"):
+        show_why(model, sequence, index, run, backwards)
+
+sizes, lengths, inside, how = st.tabs(TABS, default=TABS[-1], key="recall_tab", bind="query-params")
+if sizes.open:
+    with sizes:
+        show_sizes(sequence)
+if lengths.open:
+    with lengths:
+        show_lengths(model)
+if inside.open:
+    with inside:
+        show_inside(sequence, index, run)
+if how.open:
+    with how:
+        show_how_it_works(model)

@@ -1,0 +1,49 @@
+"""The Recall page in Chromium."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+SLOW = 20_000  # milliseconds: a server that imports torch, on a machine that does other things as well
+
+
+def open_page(page: Page, url: str, query: str = "") -> None:
+    page.goto(f"{url}/recall{query}")
+    expect(page.locator(".digit")).to_be_visible(timeout=SLOW)
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached(timeout=SLOW)
+
+
+def test_typing_a_sequence_is_answered_and_stands_in_the_address(page: Page, server_url: str) -> None:
+    open_page(page, server_url)
+    page.get_by_role("textbox", name="Sequence").fill("5 8 3 1")
+    expect(page.locator(".digit")).to_have_text("8", timeout=SLOW)
+    page.get_by_role("radio", name="3", exact=True).click()
+    expect(page.locator(".digit")).to_have_text("1", timeout=SLOW)
+    page.wait_for_url("**/recall?*index=3*")
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    expect(page.locator(".digit")).to_have_text("1", timeout=SLOW)
+    expect(page.get_by_role("textbox", name="Sequence")).to_have_value("5 8 3 1")
+
+
+def test_a_letter_is_one_sentence_and_nothing_is_lost(page: Page, server_url: str) -> None:
+    open_page(page, server_url, "?sequence=4+9+2")
+    expect(page.locator(".digit")).to_have_text("9", timeout=SLOW)
+    page.get_by_role("textbox", name="Sequence").fill("4 9 2 x")
+    expect(page.get_by_text("Only the digits 0 to 9 can stand in a sequence, not x.")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".digit")).to_have_text("9")
+
+
+def test_an_example_of_the_report_is_one_click(page: Page, server_url: str) -> None:
+    open_page(page, server_url)
+    page.get_by_role("button", name="Examples").click()
+    page.get_by_text("8 8 7 9", exact=True).click()
+    expect(page.locator(".digit")).to_have_text("8", timeout=SLOW)
+    expect(page.get_by_role("textbox", name="Sequence")).to_have_value("8 8 7 9")
+
+
+def test_it_fits_a_phone(phone_page: Page, server_url: str) -> None:
+    open_page(phone_page, server_url)
+    width = phone_page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390

@@ -1,0 +1,99 @@
+"""The Recall page under AppTest."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from models import load, names
+from training.tasks import recall
+
+PAGE = str(Path(__file__).parents[1] / "app.py")
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(PAGE, default_timeout=30)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page("pages/recall.py").run()
+    assert not app.exception
+    return app
+
+
+def answer(app: AppTest) -> int:
+    (digit,) = [html.body for html in app.get("html") if 'class="digit"' in html.body]
+    return int(digit.split(">")[1][0])
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(element.value for element in app.markdown)
+
+
+def expected(name: str, sequence: list[int]) -> int:
+    return int(load(name)(recall.encode(sequence)[None]).argmax())
+
+
+def test_it_opens_with_the_reports_example() -> None:
+    app = opened()
+    assert answer(app) == 0
+    assert ":green[:material/check_circle: right]" in texts(app)
+
+
+@pytest.mark.parametrize("name", names("recall"))
+def test_a_link_reproduces_the_answer_of_every_network(name: str) -> None:
+    sequence = [3, 1, 4, 1, 5, 9, 2, 6, 5, 8]
+    index = load(name).card["data"]["index"]
+    app = opened(sequence="3141592658", index=str(index), recall_model=name)
+    assert app.selectbox(key="recall_model").value == name
+    assert answer(app) == expected(name, sequence)
+
+
+def test_typing_and_choosing_another_index() -> None:
+    app = opened()
+    app.text_input(key="sequence").set_value("4, 8, 1").run()
+    assert answer(app) == 8
+    app.segmented_control(key="index").set_value(2).run()
+    assert app.selectbox(key="recall_model").value == "recall-i2-h10"
+    assert answer(app) == 1
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), [("", "at least one digit"), ("7x5", "not x"), ("1" * 31, "up to 30 digits")]
+)
+def test_bad_input_is_one_sentence_and_the_former_answer_stays_greyed(text: str, sentence: str) -> None:
+    app = opened(sequence="4 8 1")
+    app.text_input(key="sequence").set_value(text).run()
+    assert sentence in texts(app)
+    assert answer(app) == 8
+    assert any("opacity: 0.4" in html.body for html in app.get("html"))
+    app.text_input(key="sequence").set_value("4 7 1").run()
+    assert answer(app) == 7
+    assert not any("opacity: 0.4" in html.body for html in app.get("html"))
+
+
+def test_an_index_beyond_the_end_is_one_sentence_and_nothing_is_lost() -> None:
+    app = opened(sequence="3141592658", index="7")
+    before = answer(app)
+    app.text_input(key="sequence").set_value("3 1 4").run()
+    assert "nothing at index 7" in texts(app)
+    assert answer(app) == before
+    assert app.segmented_control(key="index").value == 7
+    app.text_input(key="sequence").set_value("3141592658").run()
+    assert "nothing at index" not in texts(app)
+
+
+def test_more_than_ten_digits_are_answered_with_a_warning() -> None:
+    app = opened(sequence="1234567890" * 3)
+    assert "with 30 digits it is on its own" in texts(app)
+
+
+@pytest.mark.parametrize("tab", ["Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "How it works"])
+def test_every_tab_opens_by_its_link(tab: str) -> None:
+    app = opened(recall_tab=tab)
+    assert not app.exception
+
+
+def test_garbage_in_the_link_is_no_accident() -> None:
+    app = opened(sequence="<script>", index="99", recall_model="nosuch", recall_tab="nosuch")
+    assert "Only the digits 0 to 9" in texts(app)

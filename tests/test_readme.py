@@ -1,0 +1,36 @@
+"""What the README says one can type works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from models import load
+from training.__main__ import _parser
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_three_lines_load_a_shipped_model_into_a_bare_gru(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = blocks("python")
+    assert len(code.splitlines()) == 3
+    monkeypatch.chdir(Path(__file__).parents[1])
+    names: dict[str, object] = {"torch": torch, "safetensors": safetensors}
+    exec(code, names)
+    x = torch.rand(2, 28, 28)
+    assert torch.equal(names["gru"](x)[0], load("digits-gru").recurrent(x)[0])
+
+
+def test_every_training_command_parses() -> None:
+    commands = re.findall(r"^python -m training (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    assert len(commands) >= 5
+    for command in commands:
+        if "--help" not in command:
+            _parser().parse_args(shlex.split(command))

@@ -1,0 +1,53 @@
+"""The Recall page's sentences."""
+
+import numpy as np
+import pytest
+
+from ui.recall_text import notes, notice, outside
+
+SEQUENCE = [7, 0, 5, 3, 9]
+
+
+def belief(*answers: int) -> np.ndarray:
+    """A belief that gives 91 % to each of these answers in turn."""
+    rows = np.full((len(answers), 10), 0.01)
+    rows[range(len(answers)), answers] = 0.91
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        ((7, 0, 0, 0, 0), "It knew as soon as it heard the second digit and kept it for 3 more digits."),
+        ((0, 0, 0, 0, 0), "It knew as soon as it heard the second digit and kept it for 3 more digits."),
+        ((7, 7, 7, 7, 7), "It never knew: after no digit from the second on did it believe in a 0."),
+        ((7, 0, 5, 0, 0), "It was in doubt for a while, and settled on the right digit after the fourth."),
+        ((7, 5, 5, 5, 0), "It was in doubt for a while, and settled on the right digit after the fifth."),
+        (
+            (7, 0, 0, 8, 8),
+            "It knew for a while, and lost it when it heard the fourth digit: it then believed in an 8.",
+        ),
+    ],
+)
+def test_the_sentence_says_what_happened(answers: tuple[int, ...], sentence: str) -> None:
+    assert notice(SEQUENCE, 1, belief(*answers)) == sentence
+
+
+def test_nothing_is_kept_after_the_last_digit() -> None:
+    assert notice(SEQUENCE, 4, belief(1, 1, 1, 1, 9)) == "It knew as soon as it heard the fifth digit."
+    assert notice(SEQUENCE, 3, belief(1, 1, 1, 3, 3)).endswith("and kept it for one more digit.")
+
+
+def test_notes_give_both_directions() -> None:
+    first, *_ = notes(SEQUENCE, belief(7, 0, 0, 0, 0), belief(0, 5, 3, 9, 9))
+    assert first.startswith("7 is heard. Had the sequence ended here, it would say 7 (91.0")
+    assert "Had it begun here, it would say 0" in first
+
+
+def test_lengths_outside_of_training_are_named() -> None:
+    assert outside(8, 1, 3, 10) is None
+    assert outside(11, 1, 3, 10) == (
+        "This network was trained on sequences of 3 to 10 digits; with 11 digits it is on its own."
+    )
+    assert outside(1, 0, 3, 10).endswith("with 1 digit it is on its own.")
+    assert outside(12, 9, 3, 10).startswith("This network was trained on sequences of 10 digits;")

@@ -1,0 +1,94 @@
+"""Arrays in, Altair charts out. Colours come from the theme, so a chart fits light and dark."""
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+
+def probability_bars(probabilities: np.ndarray, height: int = 240) -> alt.LayerChart:
+    """Horizontal bars of class probabilities (classes,) in [0, 1]: the class on the left, its per cent on the right."""
+    # Both stand on axes, because the theme colours an axis but leaves text marks black, in the dark too.
+    table = pd.DataFrame(
+        {
+            "row": [f"{number}|{100 * probability:.1f} %" for number, probability in enumerate(probabilities)],
+            "class": range(len(probabilities)),
+            "probability": probabilities,
+            "best": probabilities == probabilities.max(),
+        }
+    )
+
+    def rows(orient: str, part: int) -> alt.Y:
+        axis = alt.Axis(orient=orient, labelExpr=f"split(datum.label, '|')[{part}]", labelPadding=6)
+        return alt.Y("row:N", title=None, sort="ascending", axis=axis)
+
+    bars = alt.Chart(table).encode(
+        x=alt.X("probability:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1])),
+        opacity=alt.condition("datum.best", alt.value(1), alt.value(0.4)),
+        tooltip=[alt.Tooltip("class:O"), alt.Tooltip("probability:Q", format=".2%")],
+    )
+    layers = bars.mark_bar().encode(y=rows("left", 0)) + bars.mark_bar(opacity=0).encode(y=rows("right", 1))
+    return layers.resolve_axis(y="independent").properties(height=height)
+
+
+def accuracy_lines(table: pd.DataFrame, trained_length: int, height: int = 400) -> alt.LayerChart:
+    """Accuracy against the operands' length: bit accuracy solid, whole-sum accuracy dashed, one colour per model.
+
+    `table` has the columns model, length, bit_accuracy and sum_accuracy (fractions). A dotted rule stands at the
+    trained length; pointing at a length gives all values there. The first model's lines are the widest, so that none
+    hides another where they lie on top of each other.
+    """
+    measures = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}
+    models = list(dict.fromkeys(table["model"]))
+    long = table.rename(columns=measures).melt(["model", "length"], list(measures.values()), "measure", "accuracy")
+    wide = table.pivot(index="length", columns="model", values=list(measures))
+    wide.columns = [f"{model}, {measures[measure]}" for measure, model in wide.columns]
+    low = min(0.9, np.floor(10 * long["accuracy"].min()) / 10)
+    x = alt.X("length:Q", title="bits of each number", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
+    y = alt.Y("accuracy:Q", title="share that is right", scale=alt.Scale(domain=[low, 1]), axis=alt.Axis(format="%"))
+    widths = alt.Scale(domain=models, range=list(np.linspace(1.5 + 0.6 * len(models), 2, len(models))))
+    legend = alt.Legend(orient="bottom", columns=3) if len(models) > 1 else None
+    lines = (
+        alt.Chart(long)
+        .mark_line()
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("model:N", title=None, scale=alt.Scale(domain=models), legend=legend),
+            strokeWidth=alt.StrokeWidth("model:N", title=None, scale=widths, legend=legend),
+            strokeDash=alt.StrokeDash(
+                "measure:N", title=None, sort=list(measures.values()), legend=alt.Legend(orient="top", labelLimit=200)
+            ),
+        )
+    )
+    here = alt.selection_point(fields=["length"], nearest=True, on="pointerover", clear="pointerout", empty=False)
+    tooltip = [alt.Tooltip(f"{model}, {name}:Q", format=".2%") for model in models for name in measures.values()]
+    pointer = (
+        alt.Chart(wide.reset_index())
+        .mark_rule(color="gray")
+        .encode(
+            x=x,
+            opacity=alt.condition(here, alt.value(0.5), alt.value(0)),
+            tooltip=[alt.Tooltip("length:Q", title="bits"), *tooltip],
+        )
+        .add_params(here)
+    )
+    trained = (
+        alt.Chart(pd.DataFrame({"length": [trained_length]})).mark_rule(strokeDash=[2, 3], color="gray").encode(x=x)
+    )
+    return (lines + trained + pointer).properties(height=height)
+
+
+def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 320) -> alt.LayerChart:
+    """Accuracy against the sequence's length; the trained lengths are shaded.
+
+    `table` has the columns length and accuracy (fractions).
+    """
+    x = alt.X("length:Q", title="digits in the sequence", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
+    y = alt.Y("accuracy:Q", title="share named correctly", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
+    tooltip = [alt.Tooltip("length:Q", title="digits"), alt.Tooltip("accuracy:Q", format=".1%")]
+    lines = alt.Chart(table).mark_line(point=True).encode(x=x, y=y, tooltip=tooltip)
+    band = pd.DataFrame({"start": [trained[0]], "end": [trained[1]]})
+    shade = (
+        alt.Chart(band).mark_rect(opacity=0.15).encode(x=alt.X("start:Q", title="digits in the sequence"), x2="end:Q")
+    )
+    return (shade + lines).properties(height=height)

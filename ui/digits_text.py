@@ -1,0 +1,146 @@
+"""What the Digits page says, worked out from the belief and the networks' cards. Arrays in, sentences out."""
+
+from typing import Any
+
+import numpy as np
+
+from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
+
+SURE = 0.9  # a network that gives a class at least this probability is called sure of it
+EARLY = 3  # rows with ink after which being sure is worth remarking on
+
+
+# {{ and }} are the braces of formulas.
+HOW_IT_WORKS = r"""**Row by row.** To a recurrent network an image is a sequence: at time step $t$ it gets row $t$,
+which is {rows} numbers between 0 (paper) and 1 (ink). It sees every row once and never looks back. All that it keeps of
+the rows that it has read is its hidden state $h_t$: {hidden_size} numbers in each of its {num_layers} layers, of which
+every layer reads the one below it.
+
+**The cell.** {meaning}
+
+$$
+{equations}
+$$
+
+{symbols}
+
+**Answer and belief.** A linear layer makes ten *logits* of the last hidden state, one per digit, and *softmax* makes
+probabilities of them: $p = \mathrm{{softmax}}(W h_{{{rows}}} + b)$. *Belief* asks the same question early: which
+probabilities would the network give had the image ended after row $t$? It was trained on whole images only, so nobody
+taught it what to say halfway. *Sure* means here: at least {sure}, and so until the end.
+
+**In both directions.** {bidirectional} is two in one: the first reads the rows from top to bottom, the second from
+bottom to top, and the answer is read from the last state of both. Had the image ended after row $t$, the second would
+have begun there. So for its belief the lab runs it {rows} times: on the first row, on the first two, and so on.
+
+**L2** (weight decay) adds a small multiple of each weight, here {weight_decay:g} times it, to its gradient, which pulls
+all weights towards zero at every optimiser step. It is meant to keep a network from learning its training images by
+heart; the pairs in the table show what it did here, where training lasted {epochs} epochs."""
+
+
+def percent(probability: float) -> str:
+    """A probability as people read it; 100.0 % is left to what is certain."""
+    text = "over 99.9%" if 0.9995 <= probability < 1 else f"{probability:.1%}"
+    return text.replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def notes(belief: np.ndarray) -> list[str]:
+    """For each row of `belief` (rows, 10): its two most probable digits."""
+    return [
+        f"{best} at {percent(row[best])}, then {second} at {percent(row[second])}."
+        for row, best, second in _top(belief)
+    ]
+
+
+def notice(image: np.ndarray, belief: np.ndarray) -> str:
+    """One sentence on how the answer came about.
+
+    `image` (rows, columns) has ink > 0, and `belief` (rows, 10) is what the network believed after each row. Rows are
+    counted from 1. What it believed before the first ink says nothing about the drawing and is left out.
+    """
+    inked = np.flatnonzero(image.max(axis=1) > 0)
+    if not len(inked):
+        return "There is no ink, so this is what the network guesses having seen nothing."
+    answers, final = belief.argmax(axis=1), int(belief[-1].argmax())
+    doubts = np.flatnonzero((answers != final) | (belief[:, final] < SURE))
+    sure = max(int(inked[0]), doubts[-1] + 1 if len(doubts) else 0)
+    if sure == len(belief):
+        return f"Never sure: after the last row it reads {notes(belief)[-1]}"
+    return f"Sure of {final} {_when(sure, inked)}{_before(answers, belief, int(inked[0]))}."
+
+
+def _when(sure: int, inked: np.ndarray) -> str:
+    """From which row on it was sure; `sure` counts from 0, the sentence from 1."""
+    read = int((inked <= sure).sum())
+    if sure > inked[-1]:
+        return f"only from row {sure + 1} on, below the last ink"
+    if read <= EARLY:
+        return f"from row {sure + 1} on, having seen {'one row' if read == 1 else f'{read} rows'} of ink"
+    return f"from row {sure + 1} on"
+
+
+def _before(answers: np.ndarray, belief: np.ndarray, first: int) -> str:
+    """What it read from the first row with ink, `first`, until it settled on the answer."""
+    others = np.flatnonzero(answers[first:] != answers[-1]) + first
+    if not len(others):
+        return "; it never read anything else"
+    last = int(others[-1])
+    other = int(answers[last])
+    start = first + max(np.flatnonzero(answers[first:last] != other) + 1, default=0)
+    peak = int(100 * belief[start : last + 1, other].max())
+    changes = int((np.diff(answers[first:]) != 0).sum())
+    count = "" if changes == 1 else f", after {changes} changes of mind"
+    return f"{count}; until row {last + 1} it read {article(other)}, at up to {peak}\N{NO-BREAK SPACE}%"
+
+
+def article(digit: int) -> str:
+    """The digit with its article: "a 7", "an 8"."""
+    return f"an {digit}" if digit == 8 else f"a {digit}"
+
+
+def nickname(card: dict[str, Any]) -> str:
+    """A network's name where there is little room: "BiLSTM L2"."""
+    cell = f"{'Bi' if card['bidirectional'] else ''}{card['cell'].upper()}"
+    return f"{cell} L2" if card["weight_decay"] else cell
+
+
+def how_it_works(card: dict[str, Any], decayed: dict[str, Any]) -> str:
+    """How the network with this card reads, in Markdown with KaTeX; `decayed` is the card of one trained with L2."""
+    text = HOW_IT_WORKS.format(
+        rows=card["input_size"],
+        hidden_size=card["hidden_size"],
+        num_layers=card["num_layers"],
+        meaning=MEANINGS[card["cell"]],
+        equations=EQUATIONS[card["cell"]],
+        symbols=SYMBOLS,
+        sure=f"{SURE:.0%}".replace("%", " %"),
+        bidirectional="This bidirectional network" if card["bidirectional"] else "A bidirectional network",
+        weight_decay=decayed["weight_decay"],
+        epochs=decayed["epochs"],
+    )
+    return text
+
+
+def accuracy_table(cards: dict[str, dict[str, Any]]) -> str:
+    """A Markdown table of description -> card: accuracy on MNIST's test images, ours and the report's."""
+    rows = [f"| {name} | {_accuracies(card)} |" for name, card in cards.items()]
+    return "\n".join(["| network | test accuracy | report |", "|:--|--:|--:|", *rows])
+
+
+def comparison_table(cards: list[dict[str, Any]], answers: list[np.ndarray], label: int | None) -> str:
+    """A Markdown table of networks and their probabilities (10,) for one image, right or wrong where that is known."""
+    rows = ["| network | answer | test accuracy | report |", "|:--|:--|--:|--:|"]
+    for card, probabilities in zip(cards, answers, strict=True):
+        best = int(probabilities.argmax())
+        sign = "" if label is None else " :green[✓]" if best == label else " :red[✗]"
+        rows.append(f"| {nickname(card)} | **{best}** at {percent(probabilities[best])}{sign} | {_accuracies(card)} |")
+    return "\n".join(rows)
+
+
+def _accuracies(card: dict[str, Any]) -> str:
+    return f"{card['metrics']['accuracy']:.2%} | {card['report']:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def _top(belief: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
+    orders = np.argsort(-belief, axis=1, kind="stable")
+    return [(row, int(order[0]), int(order[1])) for row, order in zip(belief, orders, strict=True)]

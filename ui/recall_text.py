@@ -1,0 +1,66 @@
+"""What the Recall page says about a reading, worked out from the belief. Arrays in, sentences out."""
+
+import numpy as np
+
+from ui.digits_text import percent
+
+
+def notes(sequence: list[int], forwards: np.ndarray, backwards: np.ndarray | None) -> list[str]:
+    """For each time step what the network believes there, in both directions where there are two."""
+    return [
+        f"{digit} is heard. {_best(forwards[t], 'Had the sequence ended here')}"
+        + ("" if backwards is None else f" {_best(backwards[t], 'Had it begun here')}")
+        for t, digit in enumerate(sequence)
+    ]
+
+
+def notice(sequence: list[int], index: int, belief: np.ndarray) -> str:
+    """One sentence on when the network knew the digit at `index`, and whether it kept it.
+
+    `belief` (T, 10) is what it believed after each digit; digits are counted from 1 here, as people do.
+    """
+    truth, answers = sequence[index], belief.argmax(axis=1)
+    heard = answers[index:] == truth
+    rest = len(heard) - 1
+    if not heard.any():
+        return f"It never knew: after no digit from the {_th(index + 1)} on did it believe in {_a(truth)}."
+    if heard.all():
+        kept = "" if not rest else f" and kept it for {_times(rest)}"
+        return f"It knew as soon as it heard the {_th(index + 1)} digit{kept}."
+    if heard[-1]:
+        since = index + int(np.flatnonzero(~heard)[-1]) + 1
+        return f"It was in doubt for a while, and settled on the right digit after the {_th(since + 1)}."
+    lost = index + int(np.flatnonzero(heard)[-1]) + 1
+    then = _a(int(answers[lost]))
+    return f"It knew for a while, and lost it when it heard the {_th(lost + 1)} digit: it then believed in {then}."
+
+
+def outside(length: int, index: int, shortest: int, longest: int) -> str | None:
+    """A sentence where a sequence has a length that the network was never trained on, else None."""
+    shortest = max(shortest, index + 1)
+    if shortest <= length <= longest:
+        return None
+    unit = "digit" if length == 1 else "digits"
+    trained = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
+    return f"This network was trained on sequences of {trained} digits; with {length} {unit} it is on its own."
+
+
+def _best(row: np.ndarray, condition: str) -> str:
+    best = int(row.argmax())
+    return f"{condition}, it would say {best} ({percent(row[best])})."
+
+
+def _a(digit: int) -> str:
+    return f"an {digit}" if digit == 8 else f"a {digit}"
+
+
+def _th(number: int) -> str:
+    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+    if number <= len(words):
+        return words[number - 1]
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _times(steps: int) -> str:
+    return "one more digit" if steps == 1 else f"{steps} more digits"
