@@ -132,6 +132,7 @@ def digits(page: Page, repeats: int) -> Iterator[Row]:
         times.append(waited(page, "pointerup", lambda stroke=stroke: draw(page, canvas, stroke)))
         page.get_by_role("button", name="Clear").click()
         settle(page)
+        page.wait_for_timeout(500)  # the canvas starts anew
     yield Row("Digits: mouse button up to the answer", 350, times)
 
 

@@ -171,6 +171,7 @@ def test_test_images_by_keyboard(server_url: str, page: Page) -> None:
     open_page(page, server_url)
     page.get_by_role("radio", name="Draw").focus()
     page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
     number = page.get_by_role("spinbutton", name="Test image")
     expect(number).to_be_visible()
     number.fill("18")

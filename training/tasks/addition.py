@@ -139,21 +139,6 @@ def exam(network: Network, settings: Settings) -> dict[str, float]:
     return metrics
 
 
-def accuracy_by_length(
-    network: Network, lengths: range, kind: str = "random", count: int = 200, seed: int = 0
-) -> list[dict[str, float]]:
-    """Bit accuracy and whole-sum accuracy for operands of each length in bits.
-
-    `kind` "random" tests `count` random pairs per length, "carry chains" all of `carry_chains`.
-    """
-    rows = []
-    for length in lengths:
-        tested = carry_chains(length) if kind == "carry chains" else generate(length, count, 1, seed)
-        metrics = evaluate(network, tested, "bce", correct)
-        rows.append({"length": length} | {name: metrics[name] for name in ("bit_accuracy", "sum_accuracy")})
-    return rows
-
-
 def _pad(bits: Tensor) -> Tensor:
     """One more bit, a zero, at the most significant end."""
     return torch.nn.functional.pad(bits, (0, 1))
