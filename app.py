@@ -6,7 +6,7 @@ import streamlit as st
 from models import Trace, trace
 from training.tasks import addition, digits, recall
 from ui import frame
-from ui.digits_text import notice
+from ui.digits_text import notice, percent
 from ui.drawing import Stroke, render
 from ui.models import network
 from ui.timeline import STATE, Timeline, heat_lanes, image_lane, rule, text_lane
@@ -56,7 +56,7 @@ def show_recall(traced: Trace) -> None:
         axis="index",
     ).show("start_recall")
     answer = int(traced.probabilities.argmax())
-    st.markdown(f"Its answer in the end: {answer}, with a probability of {traced.probabilities[answer]:.1%}.")
+    st.markdown(f"Its answer in the end: {answer}, at {percent(traced.probabilities[answer])}.")
     st.page_link("pages/recall.py", label="Query a sequence", icon=":material/format_list_numbered:")
 
 

@@ -1,0 +1,16 @@
+"""The Start page under AppTest: three networks at work."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+PAGE = str(Path(__file__).parents[1] / "app.py")
+
+
+def test_its_three_examples_are_answered_rightly() -> None:
+    app = AppTest.from_file(PAGE, default_timeout=30).run()
+    assert not app.exception
+    said = "\n".join(element.value for element in app.markdown)
+    assert "Sure of 7 from row" in said
+    assert "Its answer in the end: 0, at" in said
+    assert "Its answer: 13 + 31 = 44." in said
