@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 PAGE = str(Path(__file__).parents[1] / "app.py")
@@ -14,3 +16,10 @@ def test_its_three_examples_are_answered_rightly() -> None:
     assert "Sure of 7 from row" in said
     assert "Its answer in the end: 0, at" in said
     assert "Its answer: 13 + 31 = 44." in said
+
+
+@pytest.mark.browser
+def test_it_fits_a_phone(phone_page: Page, server_url: str) -> None:
+    phone_page.goto(server_url)
+    expect(phone_page.get_by_role("link", name="Draw a digit")).to_be_visible(timeout=20_000)
+    assert phone_page.evaluate("document.documentElement.scrollWidth") <= 390
