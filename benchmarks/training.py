@@ -191,6 +191,7 @@ def main() -> None:
     parser.add_argument("--accuracy", action="store_true", help="also train both loops to the end: many minutes")
     parser.add_argument("--write", action="store_true", help="put the table into benchmarks/README.md")
     chosen = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)  # the same for all loops, and what PyTorch would take by itself
     data = TASKS["digits"].load_data(TASKS["digits"].defaults)
     rows = []
     for name in NETWORKS:

@@ -214,7 +214,7 @@ def operand(key: str, notation: str) -> Bits | None:
     """A box for one number, below it the same number in the other notation or what is wrong with it."""
     with st.container(gap="xxsmall"):
         text = st.text_input(
-            key, EXAMPLE[key], key=key, bind="query-params", live=True, autocomplete="off", help=BOX_HELP[notation]
+            key, EXAMPLE[key], key=key, bind="query-params", live="0ms", autocomplete="off", help=BOX_HELP[notation]
         )
         bits, problem = parsed(text, notation)
         if bits is None:

@@ -33,7 +33,8 @@ MODELS = [name for name in recipes() if name in names("digits")]  # in the repor
 # Three columns where there is room: draw, belief, answer. On a phone one under the other: draw, answer, belief.
 STYLE = """<style>
 .st-key-answer .digit { margin: 0; font-size: 8.5rem; font-weight: 700; line-height: 0.85; }
-.st-key-digits_source { min-height: 3.25rem; }  /* the canvas's tools appear over it */
+.st-key-digits_draw:has(.st-key-digits_canvas) .st-key-digits_source { min-height: 3.25rem; }  /* for its tools */
+.st-key-digits_canvas { min-height: 400px; }  /* a cleared canvas is a new one: what stands below must not jump */
 @media (min-width: 1000px) {
   .st-key-digits_columns > :has(> .st-key-answer) { order: 1; }
   .st-key-digits_notice { min-height: 3.5rem; }
@@ -91,7 +92,8 @@ def take_photo() -> None:
 
 
 def drawing() -> Input:
-    pixels = canvas("digits_drawing")
+    with st.container(key="digits_canvas"):
+        pixels = canvas("digits_drawing")
     if pixels is None:
         return numbered_image(FIRST_SAMPLE, "Nothing is drawn yet, so the network reads {}.")
     return kept(Input(digits.prepare(pixels), "The network reads your drawing."))

@@ -99,7 +99,7 @@ def sequence_box() -> list[int] | None:
         FIRST,
         key="sequence",
         bind="query-params",
-        live=True,
+        live="0ms",
         autocomplete="off",
         help=f"Up to {recall.MOST_DIGITS} digits, with or without blanks and commas between them.",
     )

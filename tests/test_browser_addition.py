@@ -40,8 +40,9 @@ def test_two_numbers_are_added(server_url: str, page: Page) -> None:
 def test_the_answer_comes_while_one_types(server_url: str, page: Page) -> None:
     go(page, server_url)
     page.get_by_label("a", exact=True).fill("")
-    page.get_by_label("a", exact=True).press_sequentially("00001")
-    expect(page.locator(RESULT)).to_have_text("100000= 32")
+    page.get_by_label("a", exact=True).press_sequentially("0110010110101101")
+    expect(page.locator(RESULT)).to_have_text("00110010111001100= 26,060")
+    page.wait_for_function("location.search.includes('a=0110010110101101')")
 
 
 def test_a_link_reproduces_the_screen_on_a_new_server(server_url: str, fresh_server: str, page: Page) -> None:

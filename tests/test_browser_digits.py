@@ -53,6 +53,7 @@ def settle(page: Page) -> None:
 def square(page: Page) -> Point:
     """The top left corner, on the screen, of the square that one draws in."""
     canvas = page.locator("canvas.upper-canvas")
+    expect(canvas).to_have_count(1, timeout=SLOW)  # a cleared canvas is a new one
     expect(canvas).to_be_visible(timeout=SLOW)
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
@@ -82,6 +83,7 @@ def test_all_ten_digits_drawn_with_the_mouse_are_read(server_url: str, page: Pag
         draw(page, digit)
         page.get_by_role("button", name="Clear").click()
         expect(page.locator(".st-key-digits_source")).to_contain_text("Nothing is drawn yet")
+        settle(page)
 
 
 def test_a_link_shows_the_same_screen_to_someone_else(server_url: str, page: Page, browser: Browser) -> None:

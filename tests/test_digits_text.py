@@ -60,8 +60,18 @@ def belief(*runs: tuple[int, int, float]) -> np.ndarray:
             [(4, 27, 0.5), (4, 28, 0.99)],
             "Sure of 4 only from row 28 on, below the last ink; it never read anything else.",
         ),
-        ([(9, 27, 0.99), (4, 28, 0.5)], "Never sure: after the last row it reads 4 at 50.0 %, then 0 at 5.6 %."),
-        ([(4, 20, 0.95), (4, 28, 0.8)], "Never sure: after the last row it reads 4 at 80.0 %, then 0 at 2.2 %."),
+        (
+            [(9, 27, 0.99), (4, 28, 0.5)],
+            "Not sure in the end: after the last row it reads 4 at 50.0 %, then 0 at 5.6 %.",
+        ),
+        (
+            [(4, 20, 0.95), (4, 28, 0.8)],
+            "Not sure in the end: after the last row it reads 4 at 80.0 %, then 0 at 2.2 %.",
+        ),
+        (
+            [(1, 5, 0.95), (9, 27, 0.8), (4, 28, 0.5)],
+            "Never sure: after the last row it reads 4 at 50.0 %, then 0 at 5.6 %.",
+        ),
         # What it believed before the first ink is no change of mind.
         (
             [(1, 3, 0.5), (4, 5, 0.5), (7, 28, 0.95)],

@@ -6,7 +6,6 @@ import threading
 from dataclasses import replace
 from typing import TextIO
 
-import torch
 from filelock import Timeout
 
 from models.network import Network
@@ -69,7 +68,6 @@ def _obey(run: Run, orders: Orders) -> None:
 
 def _train(run: Run) -> None:
     """Fit the run's network; each progress is on disk, and the best network too, before the next step begins."""
-    torch.set_num_threads(1)  # as many runs as cores train side by side, so each gets one
     settings = run.settings
     network, data = build(settings), TASKS[settings.task].load_data(settings)
     if run.checkpoint.exists():

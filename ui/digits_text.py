@@ -65,7 +65,8 @@ def notice(image: np.ndarray, belief: np.ndarray) -> str:
     doubts = np.flatnonzero((answers != final) | (belief[:, final] < SURE))
     sure = max(int(inked[0]), doubts[-1] + 1 if len(doubts) else 0)
     if sure == len(belief):
-        return f"Never sure: after the last row it reads {notes(belief)[-1]}"
+        when = "Not sure in the end" if (belief[inked[0] :] >= SURE).any() else "Never sure"
+        return f"{when}: after the last row it reads {notes(belief)[-1]}"
     return f"Sure of {final} {_when(sure, inked)}{_before(answers, belief, int(inked[0]))}."
 
 
