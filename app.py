@@ -28,7 +28,9 @@ def traces() -> dict[str, Trace]:
 
 
 def show_digits(traced: Trace) -> None:
-    st.markdown("**An image, one row at a time.** The darker a cell, the more the network believes in that digit.")
+    st.markdown(
+        "**An image, one row at a time.** The stronger a cell's blue, the more the network believes in that digit."
+    )
     Timeline(
         "Belief of the GRU after each row of a drawn 7",
         [str(row + 1) for row in range(digits.SIDE)],

@@ -318,3 +318,6 @@ if inside.open:
 if how.open:
     with how:
         show_how_it_works(model)
+
+for name in names("recall"):
+    network(name)  # loaded while one looks, so that another index is answered at once

@@ -4,6 +4,14 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+# Streamlit's own axis labels are too faint to be read from the back of a lecture hall.
+TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
+
+
+def readable(chart: alt.LayerChart) -> alt.LayerChart:
+    """The chart with axes and legends in the page's text colour, light or dark."""
+    return chart.configure_axis(**TEXT).configure_legend(**TEXT)
+
 
 def probability_bars(probabilities: np.ndarray, height: int = 240) -> alt.LayerChart:
     """Horizontal bars of class probabilities (classes,) in [0, 1]: the class on the left, its per cent on the right."""
@@ -27,7 +35,7 @@ def probability_bars(probabilities: np.ndarray, height: int = 240) -> alt.LayerC
         tooltip=[alt.Tooltip("class:O"), alt.Tooltip("probability:Q", format=".2%")],
     )
     layers = bars.mark_bar().encode(y=rows("left", 0)) + bars.mark_bar(opacity=0).encode(y=rows("right", 1))
-    return layers.resolve_axis(y="independent").properties(height=height)
+    return readable(layers.resolve_axis(y="independent").properties(height=height))
 
 
 def accuracy_lines(table: pd.DataFrame, trained_length: int, height: int = 400) -> alt.LayerChart:
@@ -75,7 +83,7 @@ def accuracy_lines(table: pd.DataFrame, trained_length: int, height: int = 400) 
     trained = (
         alt.Chart(pd.DataFrame({"length": [trained_length]})).mark_rule(strokeDash=[2, 3], color="gray").encode(x=x)
     )
-    return (lines + trained + pointer).properties(height=height)
+    return readable((lines + trained + pointer).properties(height=height))
 
 
 def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 320) -> alt.LayerChart:
@@ -91,4 +99,4 @@ def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 
     shade = (
         alt.Chart(band).mark_rect(opacity=0.15).encode(x=alt.X("start:Q", title="digits in the sequence"), x2="end:Q")
     )
-    return (shade + lines).properties(height=height)
+    return readable((shade + lines).properties(height=height))
