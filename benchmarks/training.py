@@ -31,7 +31,7 @@ from training.task import Data, Examples, Settings
 from training.tasks import TASKS, digits
 
 NETWORKS = ("digits-rnn", "digits-gru", "digits-bilstm")
-Step = Callable[[], object]
+Turn = Callable[[], object]  # takes the agreed number of optimiser steps
 
 
 class Tutorial(nn.Module):
@@ -52,12 +52,12 @@ class Tutorial(nn.Module):
         return self.linear(torch.cat([h[-2], h[-1]], 1) if self.rnn.bidirectional else h[-1])
 
 
-def ours(settings: Settings, data: Data) -> Step:
-    """One optimiser step of the lab's own loop; validation is kept out of it."""
+def ours(settings: Settings, data: Data, steps: int) -> Turn:
+    """A turn of the lab's own loop; its validation, once a turn, looks at one image only."""
     ((x, y),) = data.validation.groups
     some = Data(data.train, Examples(((x[:1], y[:1]),)), data.test)
     endless = replace(settings, epochs=1000)
-    progress = fit(build(endless), some, endless, validate_every=1)
+    progress = fit(build(endless), some, endless, validate_every=steps)
     return lambda: next(progress)
 
 
@@ -72,18 +72,18 @@ def plain_batches(batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]
     )
 
 
-def plain(settings: Settings) -> Step:
-    """One optimiser step of the plain loop."""
+def plain(settings: Settings, steps: int) -> Turn:
+    """A turn of the plain loop."""
     torch.manual_seed(settings.seed)
     network = Tutorial(settings)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     batches = itertools.chain.from_iterable(itertools.repeat(plain_batches(settings.batch_size)))
 
-    def step() -> None:
-        x, y = next(batches)
-        plain_step(network, optimizer, x, y)
+    def turn() -> None:
+        for x, y in itertools.islice(batches, steps):
+            plain_step(network, optimizer, x, y)
 
-    return step
+    return turn
 
 
 def plain_step(network: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor) -> None:
@@ -93,8 +93,8 @@ def plain_step(network: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Te
     optimizer.step()
 
 
-def keras(settings: Settings, data: Data) -> Step:
-    """One optimiser step of the same network in Keras on JAX, with its batches in memory."""
+def keras(settings: Settings, data: Data, steps: int) -> Turn:
+    """A turn of the same network in Keras on JAX, with its batches in memory."""
     os.environ["KERAS_BACKEND"] = "jax"
     import keras  # noqa: PLC0415
     from keras import layers  # noqa: PLC0415
@@ -110,33 +110,32 @@ def keras(settings: Settings, data: Data) -> Step:
     ((x, y),) = data.train.groups
     starts = itertools.cycle(range(0, len(x), settings.batch_size))
 
-    def step() -> None:
-        start = next(starts)
-        stop = start + settings.batch_size
-        model.train_on_batch(x[start:stop].numpy(), y[start:stop].numpy())
+    def turn() -> None:
+        for start in itertools.islice(starts, steps):
+            stop = start + settings.batch_size
+            model.train_on_batch(x[start:stop].numpy(), y[start:stop].numpy())
 
-    return step
+    return turn
 
 
-def milliseconds(step: Step, steps: int) -> float:
+def milliseconds(turn: Turn, steps: int) -> float:
     """The mean time of one step."""
     began = time.perf_counter()
-    for _ in range(steps):
-        step()
+    turn()
     return (time.perf_counter() - began) / steps * 1000
 
 
 def compare(name: str, data: Data, rounds: int, steps: int) -> dict[str, list[float]]:
     """Milliseconds per step of each loop, one value per round; the loops take turns."""
     settings = recipes()[name].settings
-    loops = {"ours": ours(settings, data), "plain": plain(settings)}
+    loops = {"ours": ours(settings, data, steps), "plain": plain(settings, steps)}
     if importlib.util.find_spec("keras") and importlib.util.find_spec("jax"):
-        loops["keras"] = keras(settings, data)
-    for step in loops.values():
-        milliseconds(step, 5)
+        loops["keras"] = keras(settings, data, steps)
+    for turn in loops.values():
+        turn()
     times: dict[str, list[float]] = {loop: [] for loop in loops}
-    for _, (loop, step) in itertools.product(range(rounds), loops.items()):
-        times[loop].append(milliseconds(step, steps))
+    for _, (loop, turn) in itertools.product(range(rounds), loops.items()):
+        times[loop].append(milliseconds(turn, steps))
     return times
 
 

