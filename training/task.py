@@ -126,8 +126,7 @@ class Task:
     `defaults` are the report's settings and `options` the task's own, which stand in `Settings.data`.
     The first metric is the one that a run is judged by. `exam` gives the metrics of a trained network on the test
     data, and what else the task measures (addition: all pairs of operands). `check` raises ValueError, in one
-    sentence, for values of the task's own settings that do not go together. `size` gives the number of sequences
-    to train on and the time steps of the longest.
+    sentence, for values of the task's own settings that do not go together.
     """
 
     name: str
@@ -143,4 +142,3 @@ class Task:
     correct: Callable[[Tensor, Tensor], dict[str, Tensor]]
     exam: Callable[[Network, Settings], dict[str, float]]
     check: Callable[[Settings], None]
-    size: Callable[[Settings], tuple[int, int]]
