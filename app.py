@@ -6,10 +6,11 @@ import streamlit as st
 from models import Trace, trace
 from training.tasks import addition, digits, recall
 from ui import frame
-from ui.digits_text import notice, percent
+from ui.digits_text import notice
 from ui.drawing import Stroke, render
 from ui.models import network
 from ui.timeline import STATE, Timeline, heat_lanes, image_lane, rule, text_lane
+from ui.words import percent
 
 # A 7 as someone drew it on the canvas: pen positions in the 280 pixels of its side.
 SEVEN = [Stroke(20, np.array([[78, 80], [110, 76], [150, 74], [196, 76], [178, 116], [158, 160], [142, 222]]))]

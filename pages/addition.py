@@ -11,10 +11,10 @@ from training.tasks.lengths import RANDOM_PAIRS, Search
 from ui import frame
 from ui.addition_text import Sum, first_errors, notes, notice, search_result, verdict, worked, written
 from ui.charts import accuracy_lines
-from ui.digits_text import percent
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
 from ui.models import network
 from ui.timeline import STATE, Lane, Scale, Timeline, heat_lanes, rule, text_lane
+from ui.words import percent
 
 Bits = list[int]  # of an operand, least significant first
 

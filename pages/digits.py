@@ -13,16 +13,15 @@ from ui.canvas import canvas
 from ui.charts import probability_bars
 from ui.digits_text import (
     accuracy_table,
-    article,
     comparison_table,
     how_it_works,
     nickname,
     notes,
     notice,
-    percent,
 )
 from ui.models import describe, model_picker, network
 from ui.timeline import Timeline, heat_lanes, image_lane
+from ui.words import article, percent
 
 FIRST_SAMPLE = 0  # on the screen before anything is drawn
 CLASSES = [str(digit) for digit in range(digits.CLASSES)]

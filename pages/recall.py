@@ -8,11 +8,11 @@ from models import Trace, belief_backwards, names, trace
 from training.tasks import recall
 from ui import frame
 from ui.charts import accuracy_curve, probability_bars
-from ui.digits_text import percent
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
 from ui.models import describe, model_picker, network
 from ui.recall_text import notes, notice, outside
 from ui.timeline import STATE, Timeline, heat_lanes, text_lane
+from ui.words import percent
 
 # The report's test examples (section 3.2.4), all asked for index 1.
 EXAMPLES = (

@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 
 from ui.digits_text import (
     accuracy_table,
-    article,
     comparison_table,
     how_it_works,
     nickname,
     notes,
     notice,
-    percent,
 )
+from ui.words import article, percent
 
 IMAGE = np.zeros((28, 28), np.float32)
 IMAGE[5:25, 10:18] = 1.0  # ink in rows 6 to 25, counted from 1

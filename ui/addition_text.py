@@ -8,7 +8,7 @@ import torch
 
 from training.tasks import addition
 from training.tasks.lengths import Search
-from ui.digits_text import percent
+from ui.words import percent
 
 MOST_RUNS = 4  # of neighbouring bits that are wrong, named one by one
 

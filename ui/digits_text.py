@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
+from ui.words import article, percent
 
 SURE = 0.9  # a network that gives a class at least this probability is called sure of it
 EARLY = 3  # rows with ink after which being sure is worth remarking on
@@ -36,12 +37,6 @@ have begun there. So for its belief the lab runs it {rows} times: on the first r
 **L2** (weight decay) adds a small multiple of each weight, here {weight_decay:g} times it, to its gradient, which pulls
 all weights towards zero at every optimiser step. It is meant to keep a network from learning its training images by
 heart; the pairs in the table show what it did here, where training lasted {epochs} epochs."""
-
-
-def percent(probability: float) -> str:
-    """A probability as people read it; 100.0 % is left to what is certain."""
-    text = "over 99.9%" if 0.9995 <= probability < 1 else f"{probability:.1%}"
-    return text.replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def notes(belief: np.ndarray) -> list[str]:
@@ -92,11 +87,6 @@ def _before(answers: np.ndarray, belief: np.ndarray, first: int) -> str:
     changes = int((np.diff(answers[first:]) != 0).sum())
     count = "" if changes == 1 else f", after {changes} changes of mind"
     return f"{count}; until row {last + 1} it read {article(other)}, at up to {peak}\N{NO-BREAK SPACE}%"
-
-
-def article(digit: int) -> str:
-    """The digit with its article: "a 7", "an 8"."""
-    return f"an {digit}" if digit == 8 else f"a {digit}"
 
 
 def nickname(card: dict[str, Any]) -> str:

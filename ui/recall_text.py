@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ui.digits_text import percent
+from ui.words import article, percent
 
 
 def notes(sequence: list[int], forwards: np.ndarray, backwards: np.ndarray | None) -> list[str]:
@@ -23,7 +23,7 @@ def notice(sequence: list[int], index: int, belief: np.ndarray) -> str:
     heard = answers[index:] == truth
     rest = len(heard) - 1
     if not heard.any():
-        return f"It never knew: after no digit from the {_th(index + 1)} on did it believe in {_a(truth)}."
+        return f"It never knew: after no digit from the {_th(index + 1)} on did it believe in {article(truth)}."
     if heard.all():
         kept = "" if not rest else f" and kept it for {_times(rest)}"
         return f"It knew as soon as it heard the {_th(index + 1)} digit{kept}."
@@ -31,7 +31,7 @@ def notice(sequence: list[int], index: int, belief: np.ndarray) -> str:
         since = index + int(np.flatnonzero(~heard)[-1]) + 1
         return f"It was in doubt for a while, and settled on the right digit after the {_th(since + 1)}."
     lost = index + int(np.flatnonzero(heard)[-1]) + 1
-    then = _a(int(answers[lost]))
+    then = article(int(answers[lost]))
     return f"It knew for a while, and lost it when it heard the {_th(lost + 1)} digit: it then believed in {then}."
 
 
@@ -48,10 +48,6 @@ def outside(length: int, index: int, shortest: int, longest: int) -> str | None:
 def _best(row: np.ndarray, condition: str) -> str:
     best = int(row.argmax())
     return f"{condition}, it would say {best} ({percent(row[best])})."
-
-
-def _a(digit: int) -> str:
-    return f"an {digit}" if digit == 8 else f"a {digit}"
 
 
 def _th(number: int) -> str:
