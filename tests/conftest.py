@@ -8,11 +8,16 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import hypothesis
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests import live
+
+# Every run of the tests tries the same examples; a slow machine is no failure.
+hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("seeded")
 
 LOCAL_SCHEMES = ("data", "blob", "about")
 

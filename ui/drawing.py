@@ -125,11 +125,11 @@ def _simplify(points: np.ndarray) -> np.ndarray:
     """The fewest of these points whose line stays within TOLERANCE of all (Douglas and Peucker, 1973)."""
     if len(points) < 3:
         return points
-    start, end = points[0], points[-1]
-    along = end - start
-    length = np.hypot(*along)
+    start, along = points[0], points[-1] - points[0]
     offsets = points - start
-    distances = np.abs(offsets[:, 0] * along[1] - offsets[:, 1] * along[0]) / length if length else np.hypot(*offsets.T)
+    # to the piece between the ends, not to the whole line through them: a pen that turns back leaves a tip beyond it
+    share = (offsets @ along / max(along @ along, 1)).clip(0, 1)
+    distances = np.hypot(*(offsets - share[:, None] * along).T)
     farthest = int(distances.argmax())
     if distances[farthest] <= TOLERANCE:
         return points[[0, -1]]
