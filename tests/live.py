@@ -36,6 +36,11 @@ class Server:
     url: str
     log: Path
 
+    @property
+    def runs(self) -> Path:
+        """The folder of its training runs."""
+        return self.log.parent / "runs"
+
 
 def chromium() -> str | None:
     """The path of a Chromium: what the environment variable CHROMIUM names, else the first one on the PATH."""
@@ -54,13 +59,17 @@ def browser(executable: str) -> Iterator[Browser]:
 
 @contextmanager
 def server(log: Path, app: Path = ROOT / "app.py") -> Iterator[Server]:
-    """The app on a free port of this machine, from the moment it answers; RuntimeError where it does not."""
+    """The app on a free port of this machine, from the moment it answers; RuntimeError where it does not.
+
+    Its runs lie beside the log.
+    """
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless", "true"]
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, "--server.address", "localhost", "--server.port", str(port)],
             cwd=ROOT,
+            env=os.environ | {"RNN_LAB_RUNS": str(log.parent / "runs")},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

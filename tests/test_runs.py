@@ -26,12 +26,6 @@ QUICK = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=2, 
 LONG = replace(TASKS["addition"].defaults, epochs=1000, hidden_size=4)
 
 
-@pytest.fixture(autouse=True)
-def runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RNN_LAB_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
-
-
 @pytest.fixture
 def engine() -> Iterator[Engine]:
     engine = Engine(workers=1)

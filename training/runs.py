@@ -5,6 +5,7 @@ progress), `checkpoint.safetensors` (to go on from), `best.safetensors` (the bes
 the end, `weights.safetensors`. Whoever trains it holds the lock on its file `lock`, which ends with the process.
 """
 
+import itertools
 import json
 import os
 import secrets
@@ -19,9 +20,10 @@ from filelock import FileLock, Timeout
 
 from models.files import write_whole
 from models.network import Network
-from models.store import load
+from models.store import load, names
 from training.fit import Progress
 from training.task import Settings
+from training.tasks import TASKS
 
 # "interrupted" is never written: it is what a run is called that says "running" while nobody holds its lock.
 STATES = ("queued", "running", "paused", "stopped", "finished", "failed", "interrupted")
@@ -68,6 +70,13 @@ class Run:
     def facts(self) -> dict[str, Any]:
         """What `run.json` says: name, settings, created."""
         return _read_json(self.folder / "run.json")
+
+    def is_readable(self) -> bool:
+        """Whether its folder says what it trains."""
+        try:
+            return self.settings.task in TASKS and bool(self.name)
+        except (RunError, KeyError, TypeError):
+            return False
 
     @property
     def name(self) -> str:
@@ -132,10 +141,13 @@ class Run:
         return load(self.weights)
 
     def rename(self, name: str) -> None:
-        """Give it another name, of 1 to 80 characters."""
-        if not 0 < len(name.strip()) <= 80:
+        """Give it another name, of 1 to 80 characters, that nothing else has. Raises RunError for any other."""
+        name = name.strip()
+        if not 0 < len(name) <= 80:
             raise RunError("A run's name must have 1 to 80 characters.")
-        _write_json(self.folder / "run.json", self.facts | {"name": name.strip()})
+        if name != self.name and name in _taken():
+            raise RunError(f"Another run or a shipped model is called {name} already: choose another name.")
+        _write_json(self.folder / "run.json", self.facts | {"name": name})
 
     def delete(self) -> None:
         """Remove its folder. Raises RunError while it is being trained."""
@@ -144,21 +156,50 @@ class Run:
         shutil.rmtree(self.folder)
 
 
-def create(settings: Settings, name: str) -> Run:
-    """A new run, queued, in a folder of its own."""
+def create(settings: Settings, name: str | None = None) -> Run:
+    """A new run, queued, in a folder of its own, with a name that nothing else has: by default its settings'."""
     now = datetime.now(UTC)
     run = Run(folder() / f"{now:%Y%m%d-%H%M%S}-{settings.task}-{secrets.token_hex(3)}")
-    facts = {"name": name, "settings": settings.to_dict(), "created": now.isoformat(timespec="seconds")}
+    facts = {
+        "name": _free(name or describe(settings)),
+        "settings": settings.to_dict(),
+        "created": now.isoformat(timespec="seconds"),
+    }
     run.folder.mkdir(parents=True)
     _write_json(run.folder / "run.json", facts)
     run.set_state("queued")
     return run
 
 
+def describe(settings: Settings) -> str:
+    """The settings in a short name: "bilstm-2x128-l2", "lstm-1x5-mse", "bilstm-1x10-index3"."""
+    task = TASKS[settings.task]
+    parts = [("bi" if settings.bidirectional else "") + settings.cell, f"{settings.num_layers}x{settings.hidden_size}"]
+    parts += ["l2"] if settings.weight_decay else []
+    parts += [settings.loss] if len(task.losses) > 1 else []
+    parts += [f"{key}{value}" for key, value in settings.data.items() if value != task.defaults.data.get(key)]
+    return "-".join(parts).replace("_", "-")
+
+
 def all_runs(task: str | None = None) -> list[Run]:
-    """The runs on disk, the newest first; folders that are not runs are left out."""
+    """The runs on disk, the newest first; folders that are not runs, or are damaged, are left out."""
     found = [Run(path.parent) for path in sorted(folder().glob("*/run.json"), reverse=True)]
-    return [run for run in found if task in (None, run.facts["settings"]["task"])]
+    return [run for run in found if run.is_readable() and task in (None, run.settings.task)]
+
+
+def trained(task: str | None = None) -> dict[str, Run]:
+    """The runs that have left a network, by name, the newest first."""
+    return {run.name: run for run in all_runs(task) if run.weights.exists()}
+
+
+def _taken() -> set[str]:
+    return {*names(), *(run.name for run in all_runs())}
+
+
+def _free(name: str) -> str:
+    """The name itself, or with the first number behind it that makes it free."""
+    taken = _taken()
+    return next(free for free in (name, *(f"{name}-{n}" for n in itertools.count(2))) if free not in taken)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

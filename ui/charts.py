@@ -100,3 +100,35 @@ def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 
         alt.Chart(band).mark_rect(opacity=0.15).encode(x=alt.X("start:Q", title="digits in the sequence"), x2="end:Q")
     )
     return readable((shade + lines).properties(height=height))
+
+
+def learning_curves(
+    table: pd.DataFrame,
+    title: str,
+    against: str = "step",
+    share: bool = False,
+    reference: float | None = None,
+    height: int = 260,
+) -> alt.LayerChart:
+    """One measure of training runs against "step" (optimiser steps) or "seconds": a line for each series.
+
+    `table` has the columns series, value and the one named by `against`. With `share` values are fractions and stand
+    in per cent. A thin line stands at `reference`: the report's value, say.
+    """
+    x = alt.X(f"{against}:Q", title="optimiser step" if against == "step" else against, scale=alt.Scale(nice=False))
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format="%" if share else "~g"))
+    series = list(dict.fromkeys(table["series"]))
+    legend = alt.Legend(orient="bottom", columns=2, labelLimit=260) if len(series) > 1 else None
+    color = alt.Color("series:N", title=None, scale=alt.Scale(domain=series), legend=legend)
+    tooltip = [
+        alt.Tooltip("series:N", title="curve"),
+        alt.Tooltip(f"{against}:Q"),
+        alt.Tooltip("value:Q", title=title, format=".2%" if share else ".4f"),
+    ]
+    lines = alt.Chart(table).mark_line(point={"size": 18}).encode(x=x, y=y, color=color, tooltip=tooltip)
+    if reference is None:
+        return readable(alt.layer(lines).properties(height=height))
+    rule = (
+        alt.Chart(pd.DataFrame({"value": [reference]})).mark_rule(strokeDash=[4, 3], color="gray").encode(y="value:Q")
+    )
+    return readable((lines + rule).properties(height=height))

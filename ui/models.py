@@ -1,16 +1,29 @@
-"""The networks that the pages show: loaded once for all sessions, chosen with one widget."""
+"""The networks that the pages show, shipped and trained here: loaded once for all sessions, chosen with one widget."""
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from models import Network, load
+from models.store import WEIGHTS
+from training import runs
+
+
+def network(name: str) -> Network:
+    """The network called `name`, in eval mode; the same object for every session, never to be changed.
+
+    A shipped model, or what the run of that name has left. Raises WeightsError where there is neither.
+    """
+    path = WEIGHTS / f"{name}.safetensors"
+    if not path.exists() and (run := runs.trained().get(name)):
+        path = run.weights
+    return _network(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def network(name: str) -> Network:
-    """The shipped network called `name`, in eval mode; the same object for every session, never to be changed."""
-    return load(name)
+def _network(path: Path, changed: int) -> Network:
+    return load(path)
 
 
 def describe(card: dict[str, Any]) -> str:
@@ -22,5 +35,5 @@ def describe(card: dict[str, Any]) -> str:
 
 
 def model_picker(options: list[str], key: str, default: str, **looks: Any) -> str:
-    """A select box of shipped models, by the names that also stand in the page's address. Returns the chosen one."""
+    """A select box of models, by the names that also stand in the page's address. Returns the chosen one."""
     return st.selectbox("Model", options, options.index(default), key=key, bind="query-params", **looks)
