@@ -6,22 +6,25 @@ import pandas as pd
 import streamlit as st
 
 from models import Trace, names, trace
+from training import runs
 from training.tasks import addition, lengths
 from training.tasks.lengths import RANDOM_PAIRS, Search
 from ui import frame
 from ui.addition_text import Sum, first_errors, notes, notice, search_result, verdict, worked, written
+from ui.background import just_trained
 from ui.charts import accuracy_lines
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
-from ui.models import network
+from ui.models import label, model_picker, network
 from ui.timeline import STATE, Lane, Scale, Timeline, heat_lanes, rule, text_lane
+from ui.train import train_panel
 from ui.words import percent
 
 Bits = list[int]  # of an operand, least significant first
 
 BASES = {"binary": 2, "decimal": 10}
 EXAMPLE = {"a": "01101", "b": "11111"}  # the report's second example
-TABS = ("Accuracy against length", "All models on this sum", "How it works")
-MODELS = names("addition")
+TABS = ("Accuracy against length", "All models on this sum", "Train", "How it works")
+SHIPPED = names("addition")
 DEFAULT_MODEL = "addition-bce-h10"
 MODEL_HELP = "LSTMs; bce or mse is the loss in training, and h the number of hidden units: see How it works."
 SEED = 0
@@ -142,7 +145,9 @@ def accuracies(name: str, longest: int, kind: str) -> list[dict[str, float]]:
 
 
 def nickname(name: str) -> str:
-    """What tells the models apart, loss and hidden units: "BCE h10"."""
+    """What tells the models apart: of the shipped ones loss and hidden units, "BCE h10"."""
+    if name not in SHIPPED:
+        return label(name)
     card = network(name).card
     return f"{card['loss'].upper()} h{card['hidden_size']}"
 
@@ -295,6 +300,11 @@ def state_lanes(letter: str, states: np.ndarray, scale: Scale) -> list[Lane]:
     return heat_lanes([f"{letter} {unit}" for unit in range(1, len(units) + 1)], units, scale)
 
 
+def with_shipped(name: str) -> list[str]:
+    """All shipped models, and the chosen one if it is another."""
+    return list(dict.fromkeys([*SHIPPED, name]))
+
+
 @st.fragment
 def show_accuracy(name: str) -> None:
     """Tab: how the accuracies change with the length of the numbers."""
@@ -316,7 +326,7 @@ def show_accuracy(name: str) -> None:
             bind="query-params",
         )
         longest = st.slider("Longest, in bits", 8, addition.MAX_BITS, 32, key="longest", bind="query-params", width=260)
-    rows = measured([name] if which == "this model" else MODELS, longest, kind)
+    rows = measured([name] if which == "this model" else with_shipped(name), longest, kind)
     table = pd.DataFrame([{"model": model} | row for model, of in rows.items() for row in of])
     st.markdown(f"**{first_errors(rows, kind)}**")
     trained = network(name).card["data"]["length"]
@@ -343,7 +353,7 @@ def measured(chosen: list[str], longest: int, kind: str) -> dict[str, list[dict[
 
 def show_all_models(name: str, a: Bits, b: Bits) -> None:
     """Tab: the same sum by all models."""
-    sums = {each: added(each, a, b) for each in MODELS}
+    sums = {each: added(each, a, b) for each in with_shipped(name)}
     table = ["| model | answer | least sure of |", "|:--|:--|:--|"]
     for each, total in sums.items():
         least = int(total.confidence.argmin())
@@ -371,7 +381,7 @@ def show_how_it_works(name: str) -> None:
     """Tab: the task, the losses, the cell."""
     card = network(name).card
     length = card["data"]["length"]
-    rows = ["| model | starts | accuracy | report |", "|:--|--:|--:|--:|", *map(card_row, MODELS)]
+    rows = ["| model | starts | accuracy | report |", "|:--|--:|--:|--:|", *map(card_row, SHIPPED)]
     text = HOW_IT_WORKS.format(
         length=length,
         pairs=4**length,
@@ -398,6 +408,8 @@ frame.page(
     "Two binary numbers go in bit by bit from the right. At each time step one bit of the sum comes out.",
 )
 st.html(STYLE)
+if run := just_trained("addition"):
+    st.session_state["addition_model"] = run.id
 st.session_state.setdefault("addition_pair", tuple(addition.parse(text) for text in EXAMPLE.values()))
 boxes = st.columns(2)
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -423,10 +435,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         on_click=break_it,
         help="Search for a pair that this model adds wrongly",
     )
-    with st.container(width=230):
-        model = st.selectbox(
-            "Model", MODELS, MODELS.index(DEFAULT_MODEL), key="addition_model", bind="query-params", help=MODEL_HELP
-        )
+    models = [*SHIPPED, *runs.trained("addition")]
+    model = model_picker(models, key="addition_model", default=DEFAULT_MODEL, width=230, help=MODEL_HELP)
     frame.share_link()
 pair = []
 for box, key in zip(boxes, EXAMPLE, strict=True):
@@ -450,13 +460,16 @@ with st.container(horizontal=True, gap="large", key="addition_columns"):
     with st.container(key="addition_why"):
         show_why(total, read(model, a, b))
 
-accuracy, everything, how = st.tabs(TABS, default=TABS[-1], key="addition_tab", bind="query-params")
+accuracy, everything, training, how = st.tabs(TABS, default=TABS[-1], key="addition_tab", bind="query-params")
 if accuracy.open:
     with accuracy:
         show_accuracy(model)
 if everything.open:
     with everything:
         show_all_models(model, a, b)
+if training.open:
+    with training:
+        train_panel("addition")
 if how.open:
     with how:
         show_how_it_works(model)

@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from models import belief, names
+from models import Network, belief, names
+from training import runs
 from training.pretrain import recipes
 from training.task import DataError
 from training.tasks import digits, samples
 from ui import frame, photo
+from ui.background import just_trained
 from ui.canvas import canvas
 from ui.charts import probability_bars
 from ui.digits_text import (
@@ -19,15 +21,17 @@ from ui.digits_text import (
     notes,
     notice,
 )
-from ui.models import describe, model_picker, network
+from ui.models import describe, label, model_picker, network
 from ui.timeline import Timeline, heat_lanes, image_lane
+from ui.train import train_panel
 from ui.words import article, percent
 
 FIRST_SAMPLE = 0  # on the screen before anything is drawn
 CLASSES = [str(digit) for digit in range(digits.CLASSES)]
 ROWS = [str(row) for row in range(1, digits.SIDE + 1)]
-TABS = ("All models on this drawing", "How it works")
-MODELS = [name for name in recipes() if name in names("digits")]  # in the report's order
+TABS = ("All models on this drawing", "Train", "How it works")
+SHIPPED = [name for name in recipes() if name in names("digits")]  # in the report's order
+WATCHED = 10  # validation images on which one sees a network learn
 
 # Three columns where there is room: draw, belief, answer. On a phone one under the other: draw, answer, belief.
 STYLE = """<style>
@@ -169,14 +173,17 @@ def show_belief(image: np.ndarray, rows: np.ndarray) -> None:
     st.caption("Each row on the right: the probabilities that the network would give had the image ended there.")
 
 
-def show_all_models(image: np.ndarray, label: int | None) -> None:
-    cards = [network(name).card for name in MODELS]
-    beliefs = [reading(name, image) for name in MODELS]
-    st.markdown(comparison_table(cards, [rows[-1] for rows in beliefs], label))
+def show_all_models(chosen: str, image: np.ndarray, shown: int | None) -> None:
+    cards = {nickname(network(name).card): network(name).card for name in SHIPPED}
+    beliefs = [reading(name, image) for name in SHIPPED]
+    if chosen not in SHIPPED:
+        cards[label(chosen)] = network(chosen).card
+        beliefs.append(reading(chosen, image))
+    st.markdown(comparison_table(cards, [rows[-1] for rows in beliefs], shown))
     st.caption(
         "Test accuracy: how many of MNIST's 10,000 test images it reads correctly, and what the lab report found."
     )
-    strips = {nickname(card): heat_lanes(CLASSES, rows.T) for card, rows in zip(cards, beliefs, strict=True)}
+    strips = {name: heat_lanes(CLASSES, rows.T) for name, rows in zip(cards, beliefs, strict=True)}
     Timeline(
         "Belief of all networks after each row of the image",
         ROWS,
@@ -188,11 +195,24 @@ def show_all_models(image: np.ndarray, label: int | None) -> None:
 
 
 def show_how_it_works(name: str) -> None:
-    cards = {describe(network(name).card): network(name).card for name in MODELS}
+    cards = {describe(network(name).card): network(name).card for name in SHIPPED}
     decayed = next(card for card in cards.values() if card["weight_decay"])
     with st.container(width=760):
         st.markdown(how_it_works(network(name).card, decayed))
         st.markdown(accuracy_table(cards))
+
+
+def show_predictions(trained: Network) -> None:
+    """A few validation images, and what a network in training makes of them."""
+    images = [samples.sample(number) for number in range(WATCHED)]
+    st.caption("What the best network so far makes of validation images, which it is not trained on:")
+    with st.container(horizontal=True, gap="small"):
+        for shown in images:
+            answer = int(belief(trained, shown.image)[-1].argmax())
+            sign = ":green[✓]" if answer == shown.label else ":red[✗]"
+            with st.container(width=64, gap="xxsmall"):
+                st.image(1 - shown.image, width=64, alt=f"A handwritten {shown.label}")
+                st.markdown(f"**{answer}** {sign}")
 
 
 @st.fragment
@@ -221,10 +241,13 @@ def screen(name: str) -> None:
         show_belief(given.image, rows)
     with bars:  # last, because a chart takes longer to make than all the rest
         st.altair_chart(probability_bars(rows[-1]), alt="Probability of each digit")
-    everything, how = st.tabs(TABS, default=TABS[-1], key="digits_tab", bind="query-params")
+    everything, training, how = st.tabs(TABS, default=TABS[-1], key="digits_tab", bind="query-params")
     if everything.open:
         with everything:
-            show_all_models(given.image, given.label)
+            show_all_models(name, given.image, given.label)
+    if training.open:
+        with training:
+            train_panel("digits", watch=show_predictions)
     if how.open:
         with how:
             show_how_it_works(name)
@@ -232,14 +255,16 @@ def screen(name: str) -> None:
 
 frame.page("Digits", "✏️", "Draw a digit. The network reads it from top to bottom, one row at a time.")
 st.html(STYLE)
+if run := just_trained("digits"):
+    st.session_state["digits_model"] = run.id
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    model = model_picker(MODELS, key="digits_model", default="digits-gru", width=240)
+    model = model_picker([*SHIPPED, *runs.trained("digits")], key="digits_model", default="digits-gru", width=240)
     card = network(model).card
     accuracy = f"{card['metrics']['accuracy']:.2%}".replace("%", "\N{NO-BREAK SPACE}%")
     st.markdown(
         f"{describe(card)}: test accuracy {accuracy}",
         width="content",
-        help="The share of MNIST's 10,000 test images that this network reads correctly",
+        help=f"The share of the test images that this network reads correctly. Data: {card['source']}.",
     )
     frame.share_link()
 screen(model)

@@ -150,7 +150,7 @@ def test_nicknames(changes: dict[str, object], name: str) -> None:
 
 def test_the_comparison_marks_right_and_wrong_only_where_the_truth_is_known() -> None:
     answers = [np.eye(10)[7] * 0.9 + 0.01, np.eye(10)[9] * 0.5 + 0.05]
-    cards = [card(), card(cell="rnn", metrics={"accuracy": 0.9674}, report=0.899)]
+    cards = {"GRU": card(), "RNN": card(cell="rnn", metrics={"accuracy": 0.9674}, report=0.899)}
     known = plain(comparison_table(cards, answers, 7)).splitlines()
     assert known[2:] == [
         "| GRU | **7** at 91.0 % :green[✓] | 98.95 % | 97.6 % |",

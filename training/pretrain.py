@@ -34,6 +34,17 @@ def recipes() -> dict[str, Recipe]:
     return {recipe.name: recipe for recipe in (*_digits(), *_recall(), *_addition())}
 
 
+def report_figure(settings: Settings) -> float | None:
+    """The accuracy that the report gives for a network of this shape, loss and regularisation; None for others."""
+
+    def shape(each: Settings) -> tuple[Any, ...]:
+        names = ("task", "cell", "hidden_size", "num_layers", "bidirectional", "loss", "weight_decay", "data")
+        return tuple(getattr(each, name) for name in names)
+
+    found = (recipe.report for recipe in recipes().values() if shape(recipe.settings) == shape(settings))
+    return next(found, None)
+
+
 def _digits() -> Iterator[Recipe]:
     """Section 3.1; a falling learning rate and gradient clipping are ours."""
     report = replace(TASKS["digits"].defaults, schedule="linear", gradient_clipping=1.0)

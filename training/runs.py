@@ -188,8 +188,8 @@ def all_runs(task: str | None = None) -> list[Run]:
 
 
 def trained(task: str | None = None) -> dict[str, Run]:
-    """The runs that have left a network, by name, the newest first."""
-    return {run.name: run for run in all_runs(task) if run.weights.exists()}
+    """The runs that have left a network, by their folders' names, the newest first."""
+    return {run.id: run for run in all_runs(task) if run.weights.exists()}
 
 
 def _taken() -> set[str]:
@@ -199,7 +199,8 @@ def _taken() -> set[str]:
 def _free(name: str) -> str:
     """The name itself, or with the first number behind it that makes it free."""
     taken = _taken()
-    return next(free for free in (name, *(f"{name}-{n}" for n in itertools.count(2))) if free not in taken)
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(free for free in itertools.chain([name], numbered) if free not in taken)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

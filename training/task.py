@@ -126,7 +126,8 @@ class Task:
     `defaults` are the report's settings and `options` the task's own, which stand in `Settings.data`.
     The first metric is the one that a run is judged by. `exam` gives the metrics of a trained network on the test
     data, and what else the task measures (addition: all pairs of operands). `check` raises ValueError, in one
-    sentence, for values of the task's own settings that do not go together.
+    sentence, for values of the task's own settings that do not go together. `size` gives the number of sequences
+    to train on and the time steps of the longest.
     """
 
     name: str
@@ -142,3 +143,4 @@ class Task:
     correct: Callable[[Tensor, Tensor], dict[str, Tensor]]
     exam: Callable[[Network, Settings], dict[str, float]]
     check: Callable[[Settings], None]
+    size: Callable[[Settings], tuple[int, int]]

@@ -1,10 +1,16 @@
-"""The background of all pages: the one engine that trains this server's runs."""
+"""The background of all pages: the engine that trains this server's runs, and what a session follows of it."""
 
 import atexit
+from pathlib import Path
 
 import streamlit as st
 
 from training.engine import Engine
+from training.runs import ENDED, Run, RunError
+from ui.words import duration
+
+ACTIVE = ("queued", "running")
+FOLLOWED = "followed_runs"  # in the session: the folders of the runs whose end it waits for
 
 
 @st.cache_resource(show_spinner=False)
@@ -13,3 +19,65 @@ def engine() -> Engine:
     started = Engine()
     atexit.register(started.shut_down)
     return started
+
+
+def follow(run: Run) -> None:
+    """Say on every page how far this run is, until it ends."""
+    st.session_state.setdefault(FOLLOWED, {})[str(run.folder)] = run.settings.task
+
+
+def notice() -> None:
+    """A line for each run that this session follows; the page runs anew when one of them has come to rest."""
+    active = [run for run in _followed() if engine_state(run) in ACTIVE]
+    if active:
+        _notice(active)
+
+
+def just_trained(task: str) -> Run | None:
+    """A run that this session followed and that has left a network of `task` since; told once."""
+    followed = st.session_state.get(FOLLOWED, {})
+    for run in _followed(task):
+        if engine_state(run) not in ACTIVE:
+            del followed[str(run.folder)]
+            if engine_state(run) in ENDED and run.weights.exists():
+                st.toast(f"**{run.name}** is trained, and chosen on this page.", icon=":material/check_circle:")
+                return run
+    return None
+
+
+def engine_state(run: Run) -> str:
+    """The run's state, or "deleted" where its folder is gone."""
+    try:
+        return engine().state(run)
+    except RunError:
+        return "deleted"
+
+
+def standing(run: Run) -> tuple[float, str]:
+    """How far a run is: the fraction done, and a phrase with epoch, pace and time left, or its place in the queue."""
+    ahead = engine().ahead(run)
+    if ahead is not None:
+        return 0.0, "next in the queue" if ahead == 0 else f"queued, {ahead} ahead of it"
+    curves = run.progress()
+    if not curves:
+        return 0.0, "loading PyTorch and the data ..."
+    last, before = curves[-1], curves[-2] if len(curves) > 1 else None
+    steps, seconds = (last.step - before.step, last.seconds - before.seconds) if before else (last.step, last.seconds)
+    pace = steps / max(seconds, 1e-3)
+    left = duration((last.steps - last.step) / pace)
+    phrase = f"epoch {last.epoch} of {run.settings.epochs} · {pace:,.0f} steps/s · {left} left"
+    return last.step / last.steps, "measuring on the test data ..." if last.step == last.steps else phrase
+
+
+def _followed(task: str | None = None) -> list[Run]:
+    followed = st.session_state.get(FOLLOWED, {})
+    return [Run(Path(folder)) for folder, of in followed.items() if task in (None, of)]
+
+
+@st.fragment(run_every="2s")
+def _notice(active: list[Run]) -> None:
+    for run in active:
+        if engine_state(run) not in ACTIVE:
+            st.rerun()
+        done, phrase = standing(run)
+        st.caption(f":material/model_training: **{run.name}** is training: {done:.0%}, {phrase}")

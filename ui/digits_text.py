@@ -118,18 +118,19 @@ def accuracy_table(cards: dict[str, dict[str, Any]]) -> str:
     return "\n".join(["| network | test accuracy | report |", "|:--|--:|--:|", *rows])
 
 
-def comparison_table(cards: list[dict[str, Any]], answers: list[np.ndarray], label: int | None) -> str:
-    """A Markdown table of networks and their probabilities (10,) for one image, right or wrong where that is known."""
+def comparison_table(cards: dict[str, dict[str, Any]], answers: list[np.ndarray], label: int | None) -> str:
+    """A Markdown table of name -> card and probabilities (10,) for one image, right or wrong where that is known."""
     rows = ["| network | answer | test accuracy | report |", "|:--|:--|--:|--:|"]
-    for card, probabilities in zip(cards, answers, strict=True):
+    for (name, card), probabilities in zip(cards.items(), answers, strict=True):
         best = int(probabilities.argmax())
         sign = "" if label is None else " :green[✓]" if best == label else " :red[✗]"
-        rows.append(f"| {nickname(card)} | **{best}** at {percent(probabilities[best])}{sign} | {_accuracies(card)} |")
+        rows.append(f"| {name} | **{best}** at {percent(probabilities[best])}{sign} | {_accuracies(card)} |")
     return "\n".join(rows)
 
 
 def _accuracies(card: dict[str, Any]) -> str:
-    return f"{card['metrics']['accuracy']:.2%} | {card['report']:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+    report = f"{card['report']:.1%}" if card.get("report") else ""
+    return f"{card['metrics']['accuracy']:.2%} | {report}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _top(belief: np.ndarray) -> list[tuple[np.ndarray, int, int]]:

@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from ui import background
+
 LAB = "RNN Lab"
 
 # The menu in reading order: (script, label, icon). These icons come with Streamlit; a page's own icon must be an emoji,
@@ -25,6 +27,7 @@ def page(title: str, icon: str, lead: str | None = None) -> None:
     with st.container(horizontal=True, gap="xsmall", key="menu"):
         for script, label, symbol in PAGES:
             st.page_link(script, label=label, icon=symbol)
+    background.notice()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title(title, anchor=False, width="content")
         if lead:

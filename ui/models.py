@@ -1,6 +1,5 @@
 """The networks that the pages show, shipped and trained here: loaded once for all sessions, chosen with one widget."""
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -8,22 +7,24 @@ import streamlit as st
 from models import Network, load
 from models.store import WEIGHTS
 from training import runs
-
-
-def network(name: str) -> Network:
-    """The network called `name`, in eval mode; the same object for every session, never to be changed.
-
-    A shipped model, or what the run of that name has left. Raises WeightsError where there is neither.
-    """
-    path = WEIGHTS / f"{name}.safetensors"
-    if not path.exists() and (run := runs.trained().get(name)):
-        path = run.weights
-    return _network(path, path.stat().st_mtime_ns if path.exists() else 0)
+from training.runs import Run
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _network(path: Path, changed: int) -> Network:
-    return load(path)
+def network(name: str) -> Network:
+    """The network called `name`, in eval mode; the same object for every session, never to be changed.
+
+    A shipped model by its name, or what a run has left by the run's id: unlike a run's name, that is never used again.
+    Raises WeightsError where there is neither.
+    """
+    shipped = WEIGHTS / f"{name}.safetensors"
+    return load(shipped if shipped.exists() else Run(runs.folder() / name).weights)
+
+
+def label(name: str) -> str:
+    """What people call the network `name`: a shipped model's name, or what its owner calls the run."""
+    run = Run(runs.folder() / name)
+    return run.name if run.is_readable() else name
 
 
 def describe(card: dict[str, Any]) -> str:
@@ -35,5 +36,7 @@ def describe(card: dict[str, Any]) -> str:
 
 
 def model_picker(options: list[str], key: str, default: str, **looks: Any) -> str:
-    """A select box of models, by the names that also stand in the page's address. Returns the chosen one."""
-    return st.selectbox("Model", options, options.index(default), key=key, bind="query-params", **looks)
+    """A select box of models, whose labels also stand in the page's address. Returns the chosen one's name."""
+    return st.selectbox(
+        "Model", options, options.index(default), format_func=label, key=key, bind="query-params", **looks
+    )

@@ -154,6 +154,11 @@ def check(settings: Settings) -> None:
     """Any values in range go together."""
 
 
+def size(settings: Settings) -> tuple[int, int]:
+    """80 % of the generated pairs, and a time step more than bits."""
+    return settings.data["num_batches"] * settings.data["elements_in_batch"] * 4 // 5, settings.data["length"] + 1
+
+
 TASK = Task(
     name="addition",
     source="generated: random binary numbers, 80 % of the pairs to train on, 20 % to test",
@@ -184,4 +189,5 @@ TASK = Task(
     correct=correct,
     exam=exam,
     check=check,
+    size=size,
 )

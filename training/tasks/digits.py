@@ -67,6 +67,11 @@ def check(settings: Settings) -> None:
     """Digits has no settings of its own."""
 
 
+def size(settings: Settings) -> tuple[int, int]:
+    """50,000 images of 28 rows."""
+    return TRAIN, SIDE
+
+
 TASK = Task(
     name="digits",
     source="MNIST: 50,000 images to train on, 10,000 to validate, 10,000 to test",
@@ -92,6 +97,7 @@ TASK = Task(
     correct=correct,
     exam=exam,
     check=check,
+    size=size,
 )
 
 __all__ = ["TASK", "available", "mnist", "prepare"]

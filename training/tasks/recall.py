@@ -119,6 +119,11 @@ def check(settings: Settings) -> None:
         raise ValueError(f"The shortest length ({shortest}) must not be above the longest ({longest}).")
 
 
+def size(settings: Settings) -> tuple[int, int]:
+    """80 % of the generated sequences, and the longest length."""
+    return settings.data["num_batches"] * settings.data["elements_in_batch"] * 4 // 5, settings.data["longest"]
+
+
 TASK = Task(
     name="recall",
     source="generated: random digits, 80 % of the sequences to train on, 20 % to test",
@@ -151,4 +156,5 @@ TASK = Task(
     correct=correct,
     exam=exam,
     check=check,
+    size=size,
 )

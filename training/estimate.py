@@ -1,0 +1,77 @@
+"""How long a run will take on this machine, from two short measurements, and what is too large for it."""
+
+import time
+from functools import cache
+
+import torch
+
+from models.network import Network
+from training.fit import precision
+from training.task import Settings
+from training.tasks import TASKS
+
+START = 6.0  # seconds until the first step: the process, PyTorch, the data
+VALIDATION = 1.2  # a run takes this much longer than its training steps alone
+T = 10  # time steps of the measurements
+LONGEST_RUN = 6 * 60 * 60  # seconds: others wait for their turn
+LARGEST_DATA = 2 * 1024**3  # bytes: all of them are held in memory
+
+
+def check_size(settings: Settings) -> None:
+    """Raise ValueError, in one sentence, for a run that is too large for a machine that others use too."""
+    sequences, T = TASKS[settings.task].size(settings)
+    gigabytes = 2 * sequences * T * TASKS[settings.task].input_size * 4 / 1024**3  # validation and test data too
+    if gigabytes * 1024**3 > LARGEST_DATA:
+        raise ValueError(f"This data would take {gigabytes:,.0f} GB of memory: choose fewer or smaller batches.")
+    if seconds(settings) > LONGEST_RUN:
+        hours = seconds(settings) / 3600
+        raise ValueError(f"This run would take about {hours:,.0f} hours: choose fewer epochs or a smaller network.")
+
+
+def seconds(settings: Settings) -> float:
+    """About how many seconds a run with these settings takes on one core of this machine, to within a factor of two."""
+    sequences, T = TASKS[settings.task].size(settings)
+    steps = -(-sequences // settings.batch_size) * settings.epochs
+    cells = T * settings.num_layers * (2 if settings.bidirectional else 1)
+    # Every parameter is used once per sequence and time step.
+    multiplications = num_parameters(settings) * T * settings.batch_size
+    per_cell, per_multiplication = _speed()
+    return START + VALIDATION * steps * (cells * per_cell + multiplications * per_multiplication)
+
+
+def num_parameters(settings: Settings) -> int:
+    """How many numbers a network with these settings trains."""
+    with torch.device("meta"):  # nothing is allocated
+        return _network(settings).num_parameters()
+
+
+def _network(settings: Settings) -> Network:
+    task = TASKS[settings.task]
+    return Network(
+        task.input_size,
+        task.output_size,
+        cell=settings.cell,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        bidirectional=settings.bidirectional,
+        readout=settings.readout,
+    )
+
+
+@cache
+def _speed() -> tuple[float, float]:
+    """(seconds per cell and time step whatever its size, seconds per multiplication), forward and backward."""
+    small, large = Network(28, 10, cell="gru", hidden_size=4), Network(28, 10, cell="gru", hidden_size=128)
+    overhead, whole = _measure(small, batch_size=8), _measure(large, batch_size=100)
+    return overhead / T, max(0.0, whole - overhead) / (large.num_parameters() * T * 100)
+
+
+def _measure(network: Network, batch_size: int) -> float:
+    """Seconds of one forward and backward pass over T time steps in the arithmetic of training; the best of three."""
+    x, best = torch.zeros(batch_size, T, network.input_size), float("inf")
+    for _ in range(3):
+        began = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision(network, "cpu") == "bfloat16"):
+            network(x).sum().backward()
+        best = min(best, time.perf_counter() - began)
+    return best

@@ -1,0 +1,302 @@
+"""The tab Train, the same for every task: settings, a run in the background, its curves, and the network it leaves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from models import Network, WeightsError, load
+from training import estimate, runs
+from training.fit import Progress
+from training.options import change, options, value
+from training.pretrain import recipes, report_figure
+from training.runs import ENDED, RESUMABLE, Run, RunError
+from training.task import Option, Settings, Task
+from training.tasks import TASKS
+from ui.background import ACTIVE, engine, engine_state, follow, standing
+from ui.charts import learning_curves
+from ui.words import duration
+
+# What a newcomer changes first; the task's own settings follow, and all the others stand under "More settings".
+FIRST = (
+    "cell",
+    "bidirectional",
+    "num_layers",
+    "hidden_size",
+    "loss",
+    "learning_rate",
+    "weight_decay",
+    "epochs",
+    "batch_size",
+    "seed",
+)
+SLIDER_UP_TO = 512  # beyond, a slider can't be set to one number
+POINTS = 300  # of a curve, at most: more can't be told apart on a screen
+WORDS = {
+    "rnn": "RNN",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "bce": "binary cross-entropy",
+    "mse": "mean squared error",
+    "cross_entropy": "cross-entropy",
+}
+STATES = {
+    "queued": "waits for its turn",
+    "running": "is training",
+    "paused": "is paused",
+    "stopped": "was stopped",
+    "finished": "is trained",
+    "failed": "has failed",
+    "interrupted": "was interrupted",
+    "deleted": "was deleted",
+}
+
+Watch = Callable[[Network], None]
+
+
+def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
+    """Settings of the task `name`, the button that starts a run, and the run that one looks at.
+
+    `watch` shows, while a run trains, what the best network so far makes of a few examples. `defaults` are settings to
+    begin with in place of the report's.
+    """
+    task = TASKS[name]
+    settings = _settings(task, change(task.defaults, defaults))
+    if settings is not None:
+        _start_button(settings)
+    run = _chosen_run(task)
+    if run is not None:
+        active = engine_state(run) in ACTIVE
+        st.fragment(run_every="1s" if active else None)(_show_run)(run, watch, active)
+
+
+def _settings(task: Task, defaults: Settings) -> Settings | None:
+    """The widgets for all settings; None, with a sentence that says why, where they do not go together."""
+    presets = {recipe.name: recipe.settings for recipe in recipes().values() if recipe.settings.task == task.name}
+    st.menu_button(
+        "Presets",
+        ["the report's defaults", *presets],
+        key=_key(task, "preset"),
+        icon=":material/tune:",
+        on_click=_apply_preset,
+        args=(task, presets, defaults),
+        help="The settings of each shipped model, one click each",
+    )
+    every = {option.name: option for option in options(task)}
+    first = [every.pop(option) for option in (*FIRST, *(option.name for option in task.options))]
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        values = {option.name: _widget(task, option, value(defaults, option)) for option in first}
+    with st.expander("More settings"), st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        values |= {option.name: _widget(task, option, value(defaults, option)) for option in every.values()}
+    try:
+        settings = change(defaults, values)
+        estimate.check_size(settings)
+    except ValueError as error:
+        st.error(str(error))
+        return None
+    return settings
+
+
+def _key(task: Task, option: str) -> str:
+    """The key of a widget, which is also its name in the page's address."""
+    return f"train_{task.name}_{option}"
+
+
+def _apply_preset(task: Task, presets: dict[str, Settings], defaults: Settings) -> None:
+    settings = presets.get(st.session_state[_key(task, "preset")], defaults)
+    for option in options(task):
+        st.session_state[_key(task, option.name)] = value(settings, option)
+
+
+def _widget(task: Task, option: Option, default: Any) -> Any:
+    """The widget that suits the option; nothing is drawn where there is only one choice."""
+    key, label = _key(task, option.name), option.name.replace("_", " ").capitalize()
+    common = {"key": key, "bind": "query-params", "help": f"{option.help[0].upper()}{option.help[1:]}."}
+    if option.choices:
+        if len(option.choices) == 1:
+            return default
+        return st.segmented_control(
+            label,
+            option.choices,
+            default=default,
+            required=True,
+            format_func=lambda word: WORDS.get(word, word),
+            **common,
+        )
+    if option.low is None:
+        return st.toggle(label, default, **common)
+    if isinstance(default, float):
+        return st.number_input(
+            label, option.low, option.high, default, format="%g", step=10 ** _magnitude(default), width=140, **common
+        )
+    low, high = int(option.low), int(option.high)
+    if high <= SLIDER_UP_TO:
+        return st.slider(label, low, high, default, width=170, **common)
+    return st.number_input(label, low, high, default, width=140, **common)
+
+
+def _magnitude(number: float) -> int:
+    """The power of ten below the number: what one click adds."""
+    return int(f"{number or 0.001:e}".partition("e")[2])
+
+
+def _start_button(settings: Settings) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Train", icon=":material/play_arrow:", on_click=_start, args=(settings,))
+        st.markdown(
+            f"**{estimate.num_parameters(settings):,}** parameters, "
+            f"about **{duration(estimate.seconds(settings))}** on one core of this machine",
+            width="content",
+        )
+    if error := st.session_state.pop("train_error", None):
+        st.error(error)
+
+
+def _start(settings: Settings) -> None:
+    """Start a new run, and look at it."""
+    try:
+        run = runs.create(settings)
+    except OSError as error:
+        st.session_state["train_error"] = (
+            f"The run could not be written to disk ({error}): free some space, then retry."
+        )
+        return
+    st.session_state[_run_key(settings.task)] = run.name
+    if not _submit(run):
+        run.delete()
+
+
+def _submit(run: Run) -> bool:
+    """Give a new run, or one to be resumed, to the engine; with a sentence on the page where it refuses."""
+    try:
+        engine().submit(run)
+    except (RunError, OSError) as error:
+        st.session_state["train_error"] = str(error)
+        return False
+    follow(run)
+    return True
+
+
+def _run_key(task: str) -> str:
+    return f"{task}_run"
+
+
+def _chosen_run(task: Task) -> Run | None:
+    """The run of this task that one looks at: the one just started, or any other on this machine."""
+    every = {run.name: run for run in runs.all_runs(task.name)}
+    name = st.selectbox(
+        "Run",
+        list(every),
+        index=None,
+        key=_run_key(task.name),
+        bind="query-params",
+        placeholder="Look at a run" if every else "There are no runs yet",
+        width=320,
+        help="Runs go on in the background, whatever page one looks at. All who use this server see all runs.",
+    )
+    return every.get(name)
+
+
+def _show_run(run: Run, watch: Watch | None, active: bool) -> None:
+    """A run as it stands; polled while it is `active`."""
+    state = engine_state(run)
+    if active and state not in ACTIVE:
+        st.rerun()  # no more polling, and the page takes the new network
+    if state == "deleted":
+        st.markdown("This run was deleted.")
+        return
+    curves = _progress(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width=420):
+            _show_standing(run, state)
+        _buttons(run, state)
+    if message := engine().message(run):
+        st.error(message)
+    if curves:
+        _show_curves(run.settings, curves)
+    if watch and run.best.exists():
+        _watch(run, watch)
+
+
+def _show_standing(run: Run, state: str) -> None:
+    if state in ACTIVE:
+        done, phrase = standing(run)
+        st.progress(done, f"**{run.name}** {STATES[state]}: {phrase}")
+    elif state in ENDED and run.weights.exists():
+        st.markdown(f"**{run.name}** {STATES[state]}. {_test_result(run)}")
+    else:
+        st.markdown(f"**{run.name}** {STATES[state]}.")
+
+
+def _test_result(run: Run) -> str:
+    """What the run's network is worth on the test data, as its card says."""
+    try:
+        metrics = load(run.weights).card["metrics"]
+    except WeightsError as error:
+        return str(error)
+    shares = [f"{name.replace('_', ' ')} **{share:.2%}**" for name, share in metrics.items() if name != "loss"]
+    return f"On the test data: {', '.join(shares)}."
+
+
+def _buttons(run: Run, state: str) -> None:
+    """What can be done with a run in this state."""
+    if state in ACTIVE:
+        st.button("Pause", icon=":material/pause:", on_click=engine().pause, args=(run,), key="run_pause")
+    if state in RESUMABLE and st.button("Resume", icon=":material/play_arrow:", key="run_resume"):
+        _submit(run)
+        st.rerun()
+    if state in (*ACTIVE, *RESUMABLE) and st.button(
+        "Stop", icon=":material/stop:", key="run_stop", help="End it here, and keep the best network so far"
+    ):
+        engine().stop(run)
+        follow(run)
+        st.rerun()
+    if state not in ACTIVE and st.button(
+        "Discard", icon=":material/delete:", key="run_discard", help="Delete this run"
+    ):
+        _discard(run)
+        st.rerun()
+
+
+def _discard(run: Run) -> None:
+    try:
+        run.delete()
+    except (RunError, OSError) as error:
+        st.session_state["train_error"] = str(error)
+
+
+def _progress(run: Run) -> list[Progress]:
+    """The run's progress, of which a long run has more than a screen can show."""
+    curves = run.progress()
+    return curves[:: -(-len(curves) // POINTS)] if curves else []
+
+
+def _show_curves(settings: Settings, curves: list[Progress]) -> None:
+    """Losses and validation accuracy against the optimiser step, as in the report's figures."""
+    losses = [(p.step, "training loss", p.train_loss) for p in curves]
+    losses += [(p.step, "validation loss", p.validation_loss) for p in curves]
+    shares = [
+        (p.step, f"validation {name.replace('_', ' ')}", share) for p in curves for name, share in p.metrics.items()
+    ]
+    left, right = st.columns(2)
+    left.altair_chart(learning_curves(_table(losses), "loss"), alt="Training and validation loss against the step")
+    figure = report_figure(settings)
+    right.altair_chart(
+        learning_curves(_table(shares), "validation accuracy", share=True, reference=figure),
+        alt="Validation accuracy against the step",
+    )
+    if figure is not None:
+        right.caption(f"Dashed: the report's test accuracy, {figure:.1%}.")
+
+
+def _table(rows: list[tuple[int, str, float]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["step", "series", "value"])
+
+
+def _watch(run: Run, watch: Watch) -> None:
+    """What the best network so far makes of a few examples."""
+    try:
+        watch(load(run.best))
+    except WeightsError:
+        st.caption("The best network so far could not be read.")
