@@ -4,14 +4,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from models import Trace, belief_backwards, names, trace
+from models import READOUTS, Trace, belief_backwards, names, trace
+from training import runs
 from training.tasks import recall
 from ui import frame
+from ui.background import just_trained
 from ui.charts import accuracy_curve, probability_bars
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
 from ui.models import describe, model_picker, network
 from ui.recall_text import notes, notice, outside
 from ui.timeline import STATE, Timeline, heat_lanes, text_lane
+from ui.train import train_panel
 from ui.words import percent
 
 # The report's test examples (section 3.2.4), all asked for index 1.
@@ -35,12 +38,18 @@ EXAMPLES = (
 )
 FIRST = "7 0 5 3 9 9 4 5"
 CLASSES = [str(digit) for digit in range(recall.CLASSES)]
-TABS = ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "How it works")
+TABS = ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "Train", "How it works")
 SEQUENCES = 500  # per length
-MODELS = {index: [name for name in names("recall") if f"-i{index}-" in name] for index in range(10)}
+SHIPPED = {index: [name for name in names("recall") if f"-i{index}-" in name] for index in range(10)}
+TRAINED = runs.trained("recall")
+MODELS = {  # by the index that they name
+    index: SHIPPED.get(index, []) + [name for name, run in TRAINED.items() if run.settings.data["index"] == index]
+    for index in sorted({*SHIPPED, *(run.settings.data["index"] for run in TRAINED.values())})
+}
 
 STYLE = """<style>
 .st-key-answer .digit { margin: 0; font-size: 8.5rem; font-weight: 700; line-height: 0.85; }
+.st-key-index [role="radiogroup"] { flex-wrap: wrap; }
 @media (min-width: 1000px) {
   .st-key-recall_columns > :has(> .st-key-answer) { order: 1; }
   .st-key-recall_columns > :has(> .st-key-recall_why) { max-width: 900px; }
@@ -57,11 +66,7 @@ counted from 0. Each digit comes as ten numbers, a 1 at its own place and 0 else
 network that 7 is more than 6. Sequences of {shortest} to {longest} digits were used in training. Which index is asked
 for is never told: a network is trained for one index only, and each index has a network of its own.
 
-**In both directions.** This LSTM is two in one: the first hears the sequence from its beginning, the second from its
-end. The *answer* is read from the final state of both, when each has heard everything. That choice matters: PyTorch's
-*output at the last time step* holds the second direction after a single digit, which is of little use, and leaves all
-the work to the first. Had the sequence ended earlier, the second direction would have begun elsewhere. So for its
-belief the lab really runs the network on every beginning of the sequence, and on every end of it.
+{direction}
 
 **The cell.** {meaning}
 
@@ -69,15 +74,26 @@ $$
 {equations}
 $$
 
-{symbols} A linear layer turns the two final states into ten *logits*, and *softmax* makes probabilities of them.
+{symbols} A linear layer turns what is read into ten *logits*, and *softmax* makes probabilities of them.
 """
+BOTH = """**In both directions.** This network is two in one: the first hears the sequence from its beginning, the
+second from its end. Its answer is read from {readout}. That choice matters: in the *final state of each direction*,
+both have heard everything. PyTorch's *output at the last time step* holds the second direction after a single digit,
+which is of little use, and leaves all the work to the first. Had the sequence ended earlier, the second direction would
+have begun elsewhere. So for its belief the lab really runs the network on every beginning of the sequence, and on every
+end of it."""
+ONE = """**In one direction.** This network hears the sequence from its beginning only: it must keep the asked digit
+until the last one has been heard, while every digit after it wears the memory down."""
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def read(name: str, sequence: list[int]) -> tuple[Trace, np.ndarray]:
-    """What happens in the model when it hears the sequence, and its belief (T, 10) had it begun later."""
+def read(name: str, sequence: list[int]) -> tuple[Trace, np.ndarray | None]:
+    """What happens in the model when it hears the sequence, and its belief (T, 10) had it begun later.
+
+    A network that reads in one direction has no second belief.
+    """
     x = recall.encode(sequence)
-    return trace(network(name), x), belief_backwards(network(name), x)
+    return trace(network(name), x), belief_backwards(network(name), x) if network(name).bidirectional else None
 
 
 @st.cache_data(max_entries=128, show_spinner="Hearing thousands of sequences ...")
@@ -87,9 +103,23 @@ def accuracies(name: str, longest: int) -> list[dict[str, float]]:
     return recall.accuracy_by_length(network(name), index, range(max(2, index + 1), longest + 1), SEQUENCES)
 
 
+def default_model(index: int) -> str:
+    """The network that is asked for an index until one chooses another: the shipped one with 10 hidden units."""
+    shipped = f"recall-i{index}-h10"
+    return shipped if shipped in MODELS[index] else MODELS[index][0]
+
+
+def change_index() -> None:
+    """Another index needs another network: the one chosen for the former index is let go."""
+    st.session_state.pop("recall_in_vain", None)
+    st.session_state["recall_model"] = default_model(st.session_state["index"])
+
+
 def load_example(chosen: str) -> None:
     st.session_state["sequence"] = chosen
-    st.session_state["index"] = 1
+    if st.session_state["index"] != 1:
+        st.session_state["index"] = 1
+        change_index()
 
 
 def sequence_box() -> list[int] | None:
@@ -112,7 +142,7 @@ def sequence_box() -> list[int] | None:
 
 def index_choice(length: int) -> int:
     """The index to ask for. One that a shorter sequence has lost stays on offer, so that nothing jumps."""
-    kept = st.session_state.get("index") or 0
+    kept = st.session_state.get("index", linked_index())
     return st.segmented_control(
         "Index, counted from 0",
         [index for index in MODELS if index < length or index == kept],
@@ -120,8 +150,25 @@ def index_choice(length: int) -> int:
         required=True,
         key="index",
         bind="query-params",
-        help="The lab ships a network for each index from 0 to 9.",
+        on_change=change_index,
+        help="The lab ships a network for each index from 0 to 9; train one for a higher index.",
     )
+
+
+def linked_index() -> int | None:
+    """The index that a link asks for; None where it names none that has a network."""
+    asked = st.query_params.get("index", "")
+    return next((index for index in MODELS if str(index) == asked), None)
+
+
+def asked_in_vain() -> str:
+    """A sentence where a link asks for an index without a network, until one chooses an index; else empty."""
+    if "index" not in st.session_state and "index" in st.query_params and linked_index() is None:
+        st.session_state["recall_in_vain"] = st.query_params["index"]
+    asked = st.session_state.get("recall_in_vain")
+    if asked is None:
+        return ""
+    return f"No network was trained for index {asked}: choose one from 0 to {max(MODELS)}."
 
 
 def show_answer(probabilities: np.ndarray, truth: int) -> None:
@@ -149,7 +196,7 @@ def digit_lane(sequence: list[int], index: int) -> Any:
     return text_lane("digit", [str(digit) for digit in sequence], marks=marks, tiles=True)
 
 
-def show_why(name: str, sequence: list[int], index: int, run: Trace, backwards: np.ndarray) -> None:
+def show_why(name: str, sequence: list[int], index: int, run: Trace, backwards: np.ndarray | None) -> None:
     card = network(name).card["data"]
     st.markdown(f"**{notice(sequence, index, run.belief)}**")
     if warning := outside(len(sequence), index, card["shortest"], card["longest"]):
@@ -157,11 +204,8 @@ def show_why(name: str, sequence: list[int], index: int, run: Trace, backwards: 
     Timeline(
         "Belief after each digit",
         [str(t) for t in range(len(sequence))],
-        {
-            "": [digit_lane(sequence, index)],
-            "Belief had the sequence ended here": heat_lanes(CLASSES, run.belief.T),
-            "Belief had the sequence begun here": heat_lanes(CLASSES, backwards.T),
-        },
+        {"": [digit_lane(sequence, index)], "Belief had the sequence ended here": heat_lanes(CLASSES, run.belief.T)}
+        | ({} if backwards is None else {"Belief had the sequence begun here": heat_lanes(CLASSES, backwards.T)}),
         axis="index",
         notes=notes(sequence, run.belief, backwards),
         group="recall",
@@ -179,7 +223,7 @@ def show_sizes(sequence: list[int]) -> None:
     )
     table = ["| hidden units | answer | tested | starts tried | report |", "|--:|:--|--:|--:|--:|"]
     lanes = {"": [digit_lane(sequence, 1)]}
-    for name in MODELS[1]:
+    for name in SHIPPED[1]:
         run, card = read(name, sequence)[0], network(name).card
         best = int(run.probabilities.argmax())
         sign = ":green[✓]" if best == sequence[1] else ":red[✗]"
@@ -207,14 +251,7 @@ def show_lengths(name: str) -> None:
     card = network(name).card
     rows = accuracies(name, recall.MOST_DIGITS)
     shortest, longest = max(card["data"]["shortest"], card["data"]["index"] + 1), card["data"]["longest"]
-    beyond = [row for row in rows if row["length"] > longest]
-    worst = min(beyond, key=lambda row: row["accuracy"])
-    st.markdown(
-        f"**Beyond the {longest} digits it was trained on, its accuracy falls to {percent(worst['accuracy'])} at "
-        f"{worst['length']} digits.**"
-        if worst["accuracy"] < 0.995
-        else f"**It stays right far beyond the {longest} digits it was trained on.**"
-    )
+    st.markdown(f"**{beyond(rows, longest)}**")
     table = pd.DataFrame(rows)
     st.altair_chart(accuracy_curve(table, (shortest, longest)), alt="Accuracy against the length of the sequence")
     st.caption(
@@ -223,20 +260,37 @@ def show_lengths(name: str) -> None:
     st.download_button("CSV", table.to_csv(index=False), "recall-accuracy.csv", icon=":material/download:")
 
 
+def beyond(rows: list[dict[str, float]], longest: int) -> str:
+    """One sentence on what becomes of the accuracy at lengths that it was not trained on."""
+    untrained = [row for row in rows if row["length"] > longest]
+    if not untrained:
+        return f"It was trained on every length up to the {longest} digits that fit this page."
+    worst = min(untrained, key=lambda row: row["accuracy"])
+    if worst["accuracy"] >= 0.995:
+        return f"It stays right far beyond the {longest} digits it was trained on."
+    accuracy = percent(worst["accuracy"])
+    return (
+        f"Beyond the {longest} digits it was trained on, its accuracy falls to {accuracy} at {worst['length']} digits."
+    )
+
+
 def show_inside(sequence: list[int], index: int, run: Trace) -> None:
-    """Tab: the hidden and cell states of both directions."""
+    """Tab: the hidden states of each direction."""
+    directions = ("forwards", "backwards")[: run.hidden.shape[1]]
     st.markdown(
-        "Each row is one hidden unit. Reading forwards, look right of the asked digit: the units that keep it stay "
-        "as they are. Reading backwards, time runs from right to left, and the asked digit comes late."
+        "Each row is one hidden unit. Reading forwards, look right of the asked digit: the units that keep it stay as "
+        "they are."
+        + " Reading backwards, time runs from right to left, and the asked digit comes late."
+        * (len(directions) - 1)
     )
     units = [str(unit) for unit in range(1, run.hidden.shape[-1] + 1)]
     Timeline(
         "Hidden state after each digit",
         [str(t) for t in range(len(sequence))],
-        {
-            "": [digit_lane(sequence, index)],
-            "Hidden state, reading forwards": heat_lanes(units, run.hidden[-1, 0].T, STATE),
-            "Hidden state, reading backwards": heat_lanes(units, run.hidden[-1, 1].T, STATE),
+        {"": [digit_lane(sequence, index)]}
+        | {
+            f"Hidden state, reading {direction}": heat_lanes(units, states.T, STATE)
+            for direction, states in zip(directions, run.hidden[-1], strict=True)
         },
         axis="index",
         group="recall",
@@ -250,6 +304,7 @@ def show_how_it_works(name: str) -> None:
         HOW_IT_WORKS.format(
             shortest=card["data"]["shortest"],
             longest=card["data"]["longest"],
+            direction=BOTH.format(readout=READOUTS[card["readout"]]) if card["bidirectional"] else ONE,
             meaning=MEANINGS[card["cell"]],
             equations=EQUATIONS[card["cell"]],
             symbols=SYMBOLS,
@@ -264,6 +319,9 @@ frame.page(
     "Type a sequence of digits. The network hears them one after another, then must name the one you ask for.",
 )
 st.html(STYLE)
+if trained_run := just_trained("recall"):
+    st.session_state["index"] = trained_run.settings.data["index"]
+    st.session_state["recall_model"] = trained_run.id
 with st.container(horizontal=True, vertical_alignment="bottom"):
     with st.container(width=380):
         typed = sequence_box()
@@ -276,18 +334,25 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         on_click=lambda: load_example(st.session_state["example"]),
     )
     frame.share_link()
+in_vain = asked_in_vain()
 sequence = typed or st.session_state.get("recall_sequence", recall.parse(FIRST))
 with st.container(horizontal=True, vertical_alignment="bottom"):
     index = index_choice(len(sequence))
-    default = f"recall-i{index}-h10"
-    model = model_picker(MODELS[index], key="recall_model", default=default, width=200)
+    model = model_picker(MODELS[index], key="recall_model", default=default_model(index), width=200)
     st.markdown(describe(network(model).card), width="content")
+if len(sequence) > max(MODELS) + 1:
+    st.caption(
+        f"There is no network for the indices {max(MODELS) + 1} to {len(sequence) - 1} yet: the tab Train makes one."
+    )
 if typed and index >= len(typed):
     digits = "1 digit" if len(typed) == 1 else f"{len(typed)} digits"
     st.markdown(
         f":red[:material/error: A sequence of {digits} has nothing at index {index}: choose a smaller index, "
         "or type more digits.]"
     )
+    typed = None
+if in_vain:
+    st.markdown(f":red[:material/error: {in_vain}]")
     typed = None
 if typed:
     st.session_state["recall_sequence"], st.session_state["recall_index"] = sequence, index
@@ -296,7 +361,7 @@ else:
     st.html(GREYED)
     sequence = st.session_state.get("recall_sequence", recall.parse(FIRST))
     index = st.session_state.get("recall_index", 1)
-    model = st.session_state.get("recall_former", f"recall-i{index}-h10")
+    model = st.session_state.get("recall_former", default_model(index))
 
 run, backwards = read(model, sequence)
 with st.container(horizontal=True, gap="large", key="recall_columns"):
@@ -305,7 +370,7 @@ with st.container(horizontal=True, gap="large", key="recall_columns"):
     with st.container(key="recall_why"):
         show_why(model, sequence, index, run, backwards)
 
-sizes, lengths, inside, how = st.tabs(TABS, default=TABS[-1], key="recall_tab", bind="query-params")
+sizes, lengths, inside, training, how = st.tabs(TABS, default=TABS[-1], key="recall_tab", bind="query-params")
 if sizes.open:
     with sizes:
         show_sizes(sequence)
@@ -315,6 +380,9 @@ if lengths.open:
 if inside.open:
     with inside:
         show_inside(sequence, index, run)
+if training.open:
+    with training:
+        train_panel("recall")
 if how.open:
     with how:
         show_how_it_works(model)

@@ -1,5 +1,7 @@
 """The Recall page in Chromium."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -43,7 +45,23 @@ def test_an_example_of_the_report_is_one_click(page: Page, server_url: str) -> N
     expect(page.get_by_role("textbox", name="Sequence")).to_have_value("8 8 7 9")
 
 
-def test_it_fits_a_phone(phone_page: Page, server_url: str) -> None:
-    open_page(phone_page, server_url)
+def test_the_address_names_the_model_on_the_screen(page: Page, server_url: str) -> None:
+    open_page(page, server_url, "?recall_model=recall-i1-h2&sequence=31415")
+    page.get_by_role("radio", name="4", exact=True).click()
+    expect(page.locator(".digit")).to_have_text("5", timeout=SLOW)
+    expect(page).not_to_have_url(re.compile("recall_model"), timeout=SLOW)
+    page.get_by_role("button", name="Examples").click()
+    page.get_by_text("8 8 7 9", exact=True).click()
+    expect(page.locator(".digit")).to_have_text("8", timeout=SLOW)
+    open_page(page, server_url, page.url[page.url.index("?") :])
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("recall-i1-h10", timeout=SLOW)
+
+
+def test_it_fits_a_phone_with_every_index_in_view(phone_page: Page, server_url: str) -> None:
+    open_page(phone_page, server_url, "?sequence=3141592658")
     width = phone_page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
+    last = phone_page.get_by_role("radio", name="9", exact=True)
+    expect(last).to_be_in_viewport(ratio=1)
+    last.tap()
+    expect(phone_page.locator(".digit")).to_have_text("8", timeout=SLOW)

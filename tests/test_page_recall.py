@@ -25,6 +25,10 @@ def answer(app: AppTest) -> int:
     return int(digit.split(">")[1][0])
 
 
+def greyed(app: AppTest) -> bool:
+    return any("opacity: 0.4" in html.body for html in app.get("html"))
+
+
 def texts(app: AppTest) -> str:
     return "\n".join(element.value for element in app.markdown)
 
@@ -66,10 +70,10 @@ def test_bad_input_is_one_sentence_and_the_former_answer_stays_greyed(text: str,
     app.text_input(key="sequence").set_value(text).run()
     assert sentence in texts(app)
     assert answer(app) == 8
-    assert any("opacity: 0.4" in html.body for html in app.get("html"))
+    assert greyed(app)
     app.text_input(key="sequence").set_value("4 7 1").run()
     assert answer(app) == 7
-    assert not any("opacity: 0.4" in html.body for html in app.get("html"))
+    assert not greyed(app)
 
 
 def test_an_index_beyond_the_end_is_one_sentence_and_nothing_is_lost() -> None:
@@ -83,9 +87,37 @@ def test_an_index_beyond_the_end_is_one_sentence_and_nothing_is_lost() -> None:
     assert "nothing at index" not in texts(app)
 
 
+def test_a_link_to_an_index_beyond_the_end_says_so_too() -> None:
+    app = opened(sequence="3 1 4", index="7")
+    assert app.segmented_control(key="index").value == 7
+    assert "nothing at index 7" in texts(app)
+    assert greyed(app)
+
+
+@pytest.mark.parametrize("index", ["15", "-1", "x", "\u00b2"])
+def test_a_link_to_an_index_without_a_network_says_so(index: str) -> None:
+    app = opened(sequence="1234567890" * 3, index=index)
+    assert f"No network was trained for index {index}: choose one from 0 to 9." in texts(app)
+    assert greyed(app)
+    app.segmented_control(key="index").set_value(3).run()
+    assert answer(app) == 4
+    assert "choose one from 0 to 9" not in texts(app)
+    assert not greyed(app)
+
+
 def test_more_than_ten_digits_are_answered_with_a_warning() -> None:
     app = opened(sequence="1234567890" * 3)
     assert "with 30 digits it is on its own" in texts(app)
+    assert any("no network for the indices 10 to 29" in caption.value for caption in app.caption)
+    assert app.segmented_control(key="index").options == [str(index) for index in range(10)]
+
+
+def test_another_index_leaves_no_model_behind() -> None:
+    app = opened(sequence="3 1 4 1 5", recall_model="recall-i1-h2")
+    app.segmented_control(key="index").set_value(4).run()
+    app.segmented_control(key="index").set_value(1).run()
+    assert app.selectbox(key="recall_model").value == "recall-i1-h10"
+    assert "recall_model" not in app.query_params
 
 
 @pytest.mark.parametrize("tab", ["Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "How it works"])
