@@ -240,7 +240,7 @@ def screen(name: str) -> None:
     with why:
         show_belief(given.image, rows)
     with bars:  # last, because a chart takes longer to make than all the rest
-        st.altair_chart(probability_bars(rows[-1]), alt="Probability of each digit")
+        st.vega_lite_chart(probability_bars(rows[-1]), alt="Probability of each digit")
     everything, training, how = st.tabs(TABS, default=TABS[-1], key="digits_tab", bind="query-params")
     if everything.open:
         with everything:

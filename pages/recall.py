@@ -181,7 +181,7 @@ def show_answer(probabilities: np.ndarray, truth: int) -> None:
             )
             st.markdown(verdict(best, truth))
         with st.container(width=200):
-            st.altair_chart(probability_bars(probabilities), alt="Probability of each digit")
+            st.vega_lite_chart(probability_bars(probabilities), alt="Probability of each digit")
 
 
 def verdict(answer: int, truth: int) -> str:
