@@ -65,14 +65,24 @@ def load(name_or_path: str | Path) -> Network:
     """
     path = _find(name_or_path)
     tensors, metadata = read(path)
-    card = _card(metadata, path)
-    network = _build(card, path)
+    about = _card(metadata, path)
+    network = _build(about, path)
     expected = {name: tensor.shape for name, tensor in _tensors(network).items()}
     if expected != {name: tensor.shape for name, tensor in tensors.items()}:
         raise WeightsError(f"{path.name}: the tensors do not fit the network that its card describes.")
     network.load_state_dict({_inside(name): tensor for name, tensor in tensors.items()})
-    network.card = card
+    network.card = about
     return network.eval()
+
+
+def card(name_or_path: str | Path) -> dict[str, Any]:
+    """What a weights file says of itself, without reading its tensors. Raises WeightsError like `load`."""
+    path = _find(name_or_path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _card(file.metadata() or {}, path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path.name} is not a readable safetensors file: {error}.") from error
 
 
 def names(task: str | None = None) -> list[str]:

@@ -8,6 +8,7 @@ the end, `weights.safetensors`. Whoever trains it holds the lock on its file `lo
 import itertools
 import json
 import os
+import re
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from training.tasks import TASKS
 STATES = ("queued", "running", "paused", "stopped", "finished", "failed", "interrupted")
 RESUMABLE = ("paused", "interrupted", "failed")
 ENDED = ("stopped", "finished")
+NAME = re.compile(r"[\w .,+()-]{1,80}")  # nothing that a page would take for markup
 
 
 class RunError(RuntimeError):
@@ -141,10 +143,10 @@ class Run:
         return load(self.weights)
 
     def rename(self, name: str) -> None:
-        """Give it another name, of 1 to 80 characters, that nothing else has. Raises RunError for any other."""
+        """Give it another name that nothing else has. Raises RunError for any other, and for one that is no NAME."""
         name = name.strip()
-        if not 0 < len(name) <= 80:
-            raise RunError("A run's name must have 1 to 80 characters.")
+        if not NAME.fullmatch(name):
+            raise RunError("A name has 1 to 80 characters: letters, digits, blanks and any of . , + ( ) _ -")
         if name != self.name and name in _taken():
             raise RunError(f"Another run or a shipped model is called {name} already: choose another name.")
         _write_json(self.folder / "run.json", self.facts | {"name": name})
@@ -169,6 +171,11 @@ def create(settings: Settings, name: str | None = None) -> Run:
     _write_json(run.folder / "run.json", facts)
     run.set_state("queued")
     return run
+
+
+def tidy(name: str) -> str:
+    """A NAME made of any text, for a run that comes from outside."""
+    return re.sub(r"[^\w .,+()-]", "", name)[:80].strip() or "uploaded"
 
 
 def describe(settings: Settings) -> str:

@@ -110,11 +110,18 @@ class Option:
     choices: tuple[str, ...] = ()
 
     def check(self, value: Any) -> None:
-        """Raise ValueError, in one sentence, for a value out of range."""
+        """Raise ValueError, in one sentence, for a value out of range or of another kind."""
         label = self.name.replace("_", " ")
         if self.choices and value not in self.choices:
             raise ValueError(f"The {label} must be one of {', '.join(self.choices)}, not {value}.")
-        if self.low is not None and not self.low <= value <= self.high:
+        if self.low is None:
+            if not self.choices and type(value) is not bool:
+                raise ValueError(f"The setting {label} must be yes or no.")
+            return
+        kind, numbers = ("a whole number", (int,)) if isinstance(self.low, int) else ("a number", (int, float))
+        if type(value) not in numbers:
+            raise ValueError(f"The {label} must be {kind}.")
+        if not self.low <= value <= self.high:
             raise ValueError(f"The {label} must lie between {self.low:g} and {self.high:g}, not at {value:g}.")
 
 

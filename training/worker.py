@@ -24,10 +24,12 @@ class Orders:
     An order interrupts the main thread, as Ctrl-C does, so that it takes effect within an optimiser step.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self) -> None:
         self.order = "pause"  # what Ctrl-C means to a run that was started by hand
-        if stream is not None:
-            threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
+
+    def listen(self, stream: TextIO) -> None:
+        """From here on an order may interrupt the main thread at any moment."""
+        threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
 
     def _listen(self, stream: TextIO) -> None:
         self.order = stream.readline().strip() or "abandon"
@@ -45,15 +47,18 @@ def execute(run: Run, supervised: bool = False, keep_best: bool = False) -> None
             if keep_best:
                 _stop(run)
             else:
-                _obey(run, Orders(sys.stdin if supervised else None))
+                _obey(run, sys.stdin if supervised else None)
     except Timeout as error:
         raise RunError(f"The run {run.id} is being trained by another process.") from error
 
 
-def _obey(run: Run, orders: Orders) -> None:
-    """Train until the end, an order or a failure, and write the state that follows."""
+def _obey(run: Run, stream: TextIO | None) -> None:
+    """Train until the end, an order on the stream or a failure, and write the state that follows."""
+    orders = Orders()
     run.set_state("running")
     try:
+        if stream is not None:
+            orders.listen(stream)
         _train(run)
         run.set_state("finished")
     except KeyboardInterrupt:

@@ -1,0 +1,336 @@
+import json
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from models import WeightsError, names
+from models.store import card
+from training import catalogue, runs
+from training.catalogue import Entry, curves_csv, differing, smoothed, upload
+from training.pretrain import recipes
+from training.runs import RESUMABLE, STATES, Run, RunError
+from training.script import script
+from training.task import DataError
+from training.tasks import TASKS
+from ui import frame
+from ui.background import ACTIVE, engine, engine_state, follow, standing
+from ui.charts import learning_curves
+from ui.models import label
+
+SHIPPED = "shipped"  # the status of the models that come with the lab
+MOST_COMPARED = 8  # as many colours as can be told apart
+MEASURES = ("training loss", "validation loss", "validation accuracy")
+COLUMNS = {
+    "test accuracy": st.column_config.NumberColumn(format="percent", help="Addition: bit accuracy"),
+    "whole sums": st.column_config.NumberColumn(format="percent", help="Addition: whole-sum accuracy"),
+    "time": st.column_config.NumberColumn(format="%.0f s", help="How long training took"),
+    "made": st.column_config.DatetimeColumn(format="distance"),
+    "learning rate": st.column_config.NumberColumn(format="%g"),
+    "weight decay": st.column_config.NumberColumn(format="%g"),
+}
+
+
+def entries() -> dict[str, Entry]:
+    """All runs, the newest first, and then the shipped models, by their ids."""
+    found = {}
+    for run in runs.all_runs():
+        try:
+            found[run.id] = catalogue.entry(run)
+        except (RunError, WeightsError, KeyError, ValueError):
+            continue  # deleted a moment ago, or damaged by hand: nothing can be said of it
+    return found | {each.id: each for each in catalogue.shipped()}
+
+
+def status(entry: Entry) -> str:
+    return SHIPPED if entry.id in names() else engine_state(as_run(entry.id))
+
+
+def as_run(name: str) -> Run:
+    return Run(runs.folder() / name)
+
+
+def row(entry: Entry) -> dict[str, Any]:
+    """What the table says of it."""
+    settings, accuracies = entry.settings, [share for name, share in entry.metrics.items() if name != "loss"]
+    return {
+        "name": entry.name,
+        "task": settings.task,
+        "status": status(entry),
+        "cell": ("Bi" if settings.bidirectional else "") + settings.cell.upper(),
+        "layers": settings.num_layers,
+        "hidden": settings.hidden_size,
+        "loss": settings.loss.replace("_", "-"),
+        "test accuracy": next(iter(accuracies), None),
+        "whole sums": entry.metrics.get("sum_accuracy"),
+        "parameters": entry.parameters,
+        "time": entry.seconds,
+        "epochs": settings.epochs,
+        "learning rate": settings.learning_rate,
+        "weight decay": settings.weight_decay,
+        "seed": settings.seed,
+        "made": entry.created,
+    }
+
+
+def filtered(every: dict[str, Entry]) -> dict[str, Entry]:
+    """Those that the filters above the table let through."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        tasks = st.pills("Task", list(TASKS), selection_mode="multi", key="runs_task", bind="query-params")
+        kinds = [SHIPPED, *STATES]
+        wanted = st.multiselect("Status", kinds, key="runs_status", bind="query-params", width=260, placeholder="any")
+        text = st.text_input("Search", key="runs_search", bind="query-params", placeholder="in all columns", width=220)
+    found = {}
+    for name, entry in every.items():
+        facts = row(entry)
+        if (tasks and facts["task"] not in tasks) or (wanted and facts["status"] not in wanted):
+            continue
+        if text.lower() in " ".join(map(str, facts.values())).lower():
+            found[name] = entry
+    return found
+
+
+def take_rows(key: str, shown: list[str]) -> None:
+    """The rows that are marked in the table become the chosen ones."""
+    st.session_state["compare"] = [shown[number] for number in st.session_state[key]["selection"]["rows"]][
+        :MOST_COMPARED
+    ]
+
+
+def show_table(every: dict[str, Entry]) -> None:
+    shown = list(every)
+    # Marks belong to row numbers: another list of rows is another table.
+    key = f"runs_table_{hash(tuple(shown))}"
+    table = pd.DataFrame([row(entry) for entry in every.values()])
+    table["made"] = pd.to_datetime(table["made"], utc=True)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config=COLUMNS,
+        key=key,
+        on_select=lambda: take_rows(key, shown),
+        selection_mode="multi-row",
+        height=min(420, 38 + 35 * len(shown)),
+        alt="Runs and shipped models",
+    )
+
+
+def pairs() -> dict[str, list[str]]:
+    """The comparisons of the report's figures: each network of Digits with and without L2."""
+    plain = [name for name in recipes() if f"{name}-l2" in recipes()]
+    return {f"{name} with and without L2": [name, f"{name}-l2"] for name in plain}
+
+
+def compare_pair(chosen: dict[str, list[str]]) -> None:
+    st.session_state["compare"] = chosen[st.session_state["runs_pair"]]
+
+
+def choose(every: dict[str, Entry]) -> list[Entry]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Chosen: mark rows in the table, or name them here",
+            list(every),
+            format_func=label,
+            key="compare",
+            bind="query-params",
+            max_selections=MOST_COMPARED,
+            placeholder="Choose one to rename, resume or download it, several to compare them",
+        )
+        st.menu_button(
+            "The report's comparisons",
+            list(pairs()),
+            key="runs_pair",
+            icon=":material/compare_arrows:",
+            on_click=compare_pair,
+            args=(pairs(),),
+        )
+    return [every[name] for name in chosen]
+
+
+def show_actions(chosen: list[Entry]) -> None:
+    """What can be done with the chosen ones."""
+    with st.container(horizontal=True):
+        if len(chosen) == 1:
+            show_actions_of_one(chosen[0])
+        mine = [entry for entry in chosen if status(entry) not in (SHIPPED, *ACTIVE)]
+        if mine:
+            with st.popover("Delete", icon=":material/delete:"):
+                st.markdown(f"Delete {', '.join(entry.name for entry in mine)} with weights and curves, for good?")
+                st.button("Delete for good", on_click=delete, args=(mine,), key="runs_delete")
+        st.download_button(
+            "Curves (CSV)", curves_csv(chosen), "curves.csv", icon=":material/download:", on_click="ignore"
+        )
+    if problem := st.session_state.pop("runs_problem", None):
+        st.error(problem)
+
+
+def show_actions_of_one(entry: Entry) -> None:
+    state, run = status(entry), as_run(entry.id)
+    if state in ACTIVE:
+        st.button("Pause", icon=":material/pause:", on_click=engine().pause, args=(run,))
+        st.button("Stop", icon=":material/stop:", on_click=engine().stop, args=(run,))
+    if state in RESUMABLE:
+        st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(run,))
+    if state != SHIPPED:
+        with st.popover("Rename", icon=":material/edit:"):
+            st.text_input("New name", entry.name, key=f"runs_name_{entry.id}", max_chars=80)
+            st.button("Rename", on_click=rename, args=(run,), key="runs_rename")
+    if entry.weights is not None:
+        about = card(entry.weights)
+        file = entry.name.replace(" ", "-")
+        st.download_button("Weights", entry.weights.read_bytes(), f"{file}.safetensors", on_click="ignore")
+        st.download_button("Card (JSON)", json.dumps(about, indent=1), f"{file}.json", on_click="ignore")
+        show_script(about, file)
+    page = f"pages/{entry.settings.task}.py"
+    st.page_link(page, label=f"Open {entry.settings.task.capitalize()}", icon=":material/open_in_new:")
+
+
+def show_script(about: dict[str, Any], file: str) -> None:
+    """The download of a script that trains this very model, where one can be had."""
+    try:
+        text = script(about)
+    except ValueError as error:
+        st.caption(str(error))
+        return
+    st.download_button(
+        "PyTorch script",
+        text,
+        f"{file}.py",
+        on_click="ignore",
+        help="Trains this very model, to the same test accuracy, with nothing but PyTorch",
+    )
+
+
+def attempt(action: Any, *arguments: Any) -> bool:
+    """Do it, or say in one sentence why not."""
+    try:
+        action(*arguments)
+    except (RunError, OSError) as error:
+        st.session_state["runs_problem"] = str(error)
+        return False
+    return True
+
+
+def resume(run: Run) -> None:
+    if attempt(engine().submit, run):
+        follow(run)
+
+
+def rename(run: Run) -> None:
+    attempt(run.rename, st.session_state[f"runs_name_{run.id}"])
+
+
+def delete(entries: list[Entry]) -> None:
+    for entry in entries:
+        if attempt(as_run(entry.id).delete):
+            st.session_state["compare"] = [name for name in st.session_state["compare"] if name != entry.id]
+
+
+def show_differences(chosen: list[Entry]) -> None:
+    """A table of the settings in which the chosen ones differ."""
+    differences = differing(chosen)
+    if not differences:
+        st.markdown("**They have the same settings.**")
+        return
+    lines = ["| | " + " | ".join(entry.name for entry in chosen) + " |", "|:--|" + "--:|" * len(chosen)]
+    for name, values in differences.items():
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(map(cell, values))} |")
+    st.markdown("Only these settings differ:\n\n" + "\n".join(lines))
+
+
+def cell(value: Any) -> str:
+    """A setting's value in bold; nothing where a task has no such setting."""
+    if value is None:
+        return ""
+    return f"**{value:g}**" if isinstance(value, float) else f"**{value}**"
+
+
+def measured(entry: Entry, measure: str) -> list[float]:
+    """One measure along the entry's training."""
+    if measure == "training loss":
+        return [p.train_loss for p in entry.curves]
+    if measure == "validation loss":
+        return [p.validation_loss for p in entry.curves]
+    return [next(iter(p.metrics.values())) for p in entry.curves]
+
+
+def show_curves(chosen: list[Entry]) -> None:
+    """The learning curves of the chosen ones in three charts."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        against = st.segmented_control(
+            "Against", ["step", "seconds"], default="step", required=True, key="against", bind="query-params"
+        )
+        amount = st.slider(
+            "Smoothing",
+            0.0,
+            0.95,
+            0.0,
+            key="smoothing",
+            bind="query-params",
+            width=220,
+            help="The share of the former values that is kept: an exponential moving average.",
+        )
+    for column, measure in zip(st.columns(3), MEASURES, strict=True):
+        rows = [
+            (getattr(p, against), entry.name, value)
+            for entry in chosen
+            for p, value in zip(entry.curves, smoothed(measured(entry, measure), amount), strict=True)
+        ]
+        table = pd.DataFrame(rows, columns=[against, "series", "value"])
+        chart = learning_curves(table, measure, against, share=measure.endswith("accuracy"))
+        column.altair_chart(chart, alt=f"{measure} of the chosen runs")
+
+
+def show_upload() -> None:
+    with st.expander("Upload weights", icon=":material/upload:"):
+        file = st.file_uploader(
+            "A safetensors file that this lab has written",
+            ["safetensors"],
+            key="runs_upload",
+            max_upload_size=catalogue.LARGEST_UPLOAD // 1024**2,
+            help="It is checked and measured on the test data; then it can be chosen on its task's page.",
+        )
+        if file is None or st.session_state.get("runs_uploaded") == file.file_id:
+            return
+        try:
+            with st.spinner("Measuring it on the test data ..."):
+                run = upload(file.getvalue(), file.name)
+        except (WeightsError, DataError, RunError, OSError) as error:
+            st.error(str(error))
+            return
+        st.session_state["runs_uploaded"] = file.file_id
+        st.toast(f"**{run.name}** can now be chosen on the page {run.settings.task.capitalize()}.")
+        st.rerun()
+
+
+def show_active() -> None:
+    """How far the runs are that are on their way."""
+    for run in runs.all_runs():
+        if engine_state(run) in ACTIVE:
+            done, phrase = standing(run)
+            st.progress(done, f"**{run.name}**: {phrase}")
+
+
+def screen() -> None:
+    every = entries()
+    show_active()
+    shown = filtered(every)
+    if not shown:
+        st.markdown("Nothing fits these filters: take one away.")
+    else:
+        show_table(shown)
+    chosen = choose(every)
+    if chosen:
+        show_actions(chosen)
+    if len(chosen) > 1:
+        show_differences(chosen)
+    if any(entry.curves for entry in chosen):
+        show_curves(chosen)
+
+
+frame.page("Runs", "📈", "All that was trained here, and the shipped models: compare, download, tidy up.")
+if not runs.all_runs():
+    st.markdown("Nothing has been trained here yet: open a task's tab *Train*. These are the shipped models.")
+training = any(engine_state(run) in ACTIVE for run in runs.all_runs())
+st.fragment(run_every="2s" if training else None)(screen)()
+show_upload()

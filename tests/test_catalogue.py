@@ -1,0 +1,154 @@
+"""Shipped models and runs in one list: differences, curves, and weights that come from outside."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import Network, WeightsError, load, names, save
+from training import catalogue, runs
+from training.catalogue import curves_csv, differing, entry, smoothed, upload
+from training.runs import RunError
+from training.tasks import TASKS
+from training.worker import execute
+
+QUICK = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=1, hidden_size=4)
+
+
+def shipped(name: str) -> catalogue.Entry:
+    return next(each for each in catalogue.shipped() if each.id == name)
+
+
+def weights(path: Path, **changes: object) -> bytes:
+    """A weights file as the lab writes it, but for a few things on its card."""
+    network = load("addition-bce-h2")
+    network.card = network.card | changes
+    save(network, path)
+    return path.read_bytes()
+
+
+def test_every_shipped_model_is_listed_with_its_figures() -> None:
+    every = list(catalogue.shipped())
+    assert [each.id for each in every] == names()
+    assert all(each.metrics and each.curves and each.seconds > 0 for each in every)
+
+
+def test_a_runs_entry_follows_its_folder() -> None:
+    run = runs.create(QUICK)
+    assert (entry(run).name, entry(run).metrics, entry(run).seconds) == ("lstm-1x4-bce-num-batches20", {}, None)
+    execute(run)
+    assert entry(run).metrics == load(run.weights).card["metrics"]
+    assert len(entry(run).curves) == 16
+    run.rename("my adder")
+    assert entry(runs.Run(run.folder)).name == "my adder"
+
+
+def test_only_the_settings_that_differ_are_named() -> None:
+    assert differing([shipped("digits-gru"), shipped("digits-gru-l2")]) == {"weight_decay": [0.0, 1e-3]}
+    mixed = differing([shipped("digits-gru"), shipped("recall-i1-h10")])
+    assert mixed["task"] == ["digits", "recall"]
+    assert mixed["index"] == [None, 1]
+    assert differing([shipped("digits-gru")] * 2) == {}
+
+
+def test_the_csv_holds_every_point_of_every_curve() -> None:
+    chosen = [shipped("digits-rnn"), shipped("addition-bce-h5")]
+    rows = list(csv.DictReader(io.StringIO(curves_csv(chosen))))
+    assert len(rows) == sum(len(each.curves) for each in chosen)
+    assert float(rows[0]["training_loss"]) == chosen[0].curves[0].train_loss
+    assert float(rows[-1]["validation_bit_accuracy"]) == chosen[1].curves[-1].metrics["bit_accuracy"]
+    assert rows[0]["validation_bit_accuracy"] == ""
+
+
+@given(st.lists(st.floats(-100, 100), min_size=1), st.floats(0, 0.99))
+def test_smoothing_stays_within_the_values(values: list[float], amount: float) -> None:
+    result = smoothed(values, amount)
+    assert len(result) == len(values)
+    assert all(min(values) - 1e-9 <= value <= max(values) + 1e-9 for value in result)
+    assert smoothed(values, 0.0) == values
+
+
+def test_smoothing_is_the_exponential_moving_average() -> None:
+    assert smoothed([1.0, 2.0, 4.0], 0.5) == pytest.approx([1.0, 5 / 3, 3.0])
+
+
+def test_an_upload_is_measured_anew_and_can_be_chosen(tmp_path: Path) -> None:
+    lies = {"bit_accuracy": 2.0, "<script>": 1.0}
+    run = upload(
+        weights(tmp_path / "from a friend.safetensors", metrics=lies, command="rm -rf"), "from a friend.safetensors"
+    )
+    assert (run.name, run.state(), run.settings.task) == ("from a friend", "finished", "addition")
+    card = load(run.weights).card
+    assert card["metrics"] == load("addition-bce-h2").card["metrics"]
+    assert card["command"] == "uploaded"
+    assert run.id in runs.trained("addition")
+    assert len(run.progress()) == len(load("addition-bce-h2").card["curves"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"task": "poetry"},
+        {"task": ["addition"]},
+        {"task": "digits"},
+        {"hidden_size": 3},
+        {"learning_rate": "fast"},
+        {"epochs": -1},
+        {"loss": "cross_entropy"},
+        {"data": {"length": 10**9}},
+        {"seed": True},
+    ],
+)
+def test_an_upload_whose_card_does_not_fit_is_refused_in_one_sentence(changes: dict, tmp_path: Path) -> None:
+    content = weights(tmp_path / "odd.safetensors")
+    header = int.from_bytes(content[:8], "little")
+    about = json.loads(content[8 : 8 + header])
+    about["__metadata__"]["card"] = json.dumps(json.loads(about["__metadata__"]["card"]) | changes)
+    text = json.dumps(about).encode()
+    with pytest.raises(WeightsError) as caught:
+        upload(len(text).to_bytes(8, "little") + text + content[8 + header :], "odd.safetensors")
+    assert "odd.safetensors" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert runs.all_runs() == []
+
+
+@pytest.mark.parametrize(
+    "curves", [None, "many", [1, 2], [{"step": 1}], [{"metrics": {}}] * 3, [float("nan")], [{"metrics": {1: 2}}]]
+)
+def test_an_uploads_odd_curves_are_left_out(curves: object, tmp_path: Path) -> None:
+    run = upload(weights(tmp_path / "odd.safetensors", curves=curves), "odd.safetensors")
+    assert run.progress() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\xff" * 100])
+def test_an_upload_that_is_no_safetensors_file_is_refused(content: bytes) -> None:
+    with pytest.raises(WeightsError, match=r"photo\.safetensors is not a readable safetensors file"):
+        upload(content, "photo.safetensors")
+
+
+def test_an_upload_for_other_inputs_is_refused(tmp_path: Path) -> None:
+    network = Network(3, 1, cell="gru", hidden_size=4, readout="every")
+    network.card = load("addition-bce-h2").card | {"input_size": 3, "cell": "gru", "hidden_size": 4}
+    save(network, tmp_path / "three.safetensors")
+    with pytest.raises(WeightsError, match="a network for addition has 2 inputs and 1 outputs"):
+        upload((tmp_path / "three.safetensors").read_bytes(), "three.safetensors")
+
+
+def test_a_name_from_outside_holds_no_markup(tmp_path: Path) -> None:
+    run = upload(weights(tmp_path / "w.safetensors"), "[x](y) <b>*!* ü.safetensors")
+    assert run.name == "x(y) b ü"
+
+
+def test_two_things_never_have_one_name() -> None:
+    first, second = runs.create(QUICK), runs.create(QUICK)
+    assert second.name == f"{first.name}-2"
+    assert runs.create(QUICK, "digits-gru").name == "digits-gru-2"
+    with pytest.raises(RunError, match="called digits-gru already"):
+        first.rename("digits-gru")
+    with pytest.raises(RunError, match="A name has 1 to 80 characters"):
+        first.rename("**bold**")

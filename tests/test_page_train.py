@@ -1,0 +1,146 @@
+"""The tab Train under AppTest: settings, presets, limits, and a run from its start to its network on the page."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from training import runs
+from training.options import options, value
+from training.pretrain import recipes
+from training.tasks import TASKS
+from ui.background import engine
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def own_engine() -> Iterator[None]:
+    """No run outlives its test."""
+    engine.clear()
+    yield
+    engine().shut_down()
+    engine.clear()
+
+
+def opened(task: str, **parameters: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page(f"pages/{task}.py")
+    app.query_params[f"{task}_tab"] = "Train"
+    for name, given in parameters.items():
+        app.query_params[name] = given
+    app.run()
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.error, *app.caption])
+
+
+def press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click()
+    app.run()
+    assert not app.exception
+
+
+def wait_until(app: AppTest, sentence: str, seconds: float = 60) -> None:
+    """Look again, as the page does by itself, until it says so."""
+    end = time.monotonic() + seconds
+    while sentence not in texts(app):
+        assert time.monotonic() < end, texts(app)
+        time.sleep(0.3)
+        app.run()
+        assert not app.exception
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_it_begins_with_the_reports_settings_and_says_what_they_cost(task: str) -> None:
+    app = opened(task)
+    defaults = TASKS[task].defaults
+    for option in options(TASKS[task]):
+        if len(option.choices) != 1:
+            assert app.session_state[f"train_{task}_{option.name}"] == value(defaults, option)
+    assert "parameters, about" in texts(app)
+
+
+@pytest.mark.parametrize("name", ["digits-bilstm-l2", "recall-i7-h10", "addition-mse-h2"])
+def test_a_preset_sets_everything(name: str) -> None:
+    settings = recipes()[name].settings
+    task = TASKS[settings.task]
+    app = opened(task.name)
+    menu = next(item for item in app.get("menu_button") if item.proto.label == "Presets")
+    menu.set_value(name).run()
+    assert not app.exception
+    for option in options(task):
+        assert app.session_state[f"train_{task.name}_{option.name}"] == value(settings, option)
+
+
+def test_values_that_do_not_go_together_are_one_sentence_and_no_button() -> None:
+    app = opened("recall")
+    app.slider(key="train_recall_index").set_value(20).run()
+    assert "The index must be below the longest length (10)" in texts(app)
+    assert "Train" not in [button.label for button in app.button]
+
+
+def test_a_run_too_large_for_the_machine_is_refused() -> None:
+    app = opened("digits", train_digits_epochs="1000", train_digits_hidden_size="512")
+    assert "This run would take about" in texts(app)
+    assert "Train" not in [button.label for button in app.button]
+
+
+def test_a_link_carries_the_settings() -> None:
+    app = opened("addition", train_addition_cell="GRU", train_addition_hidden_size="7")
+    assert app.session_state["train_addition_cell"] == "gru"
+    assert app.session_state["train_addition_hidden_size"] == 7
+
+
+def test_what_is_trained_is_chosen_and_nothing_typed_is_lost() -> None:
+    app = opened("addition", a="110", b="011", train_addition_num_batches="20", train_addition_epochs="1")
+    press(app, "Train")
+    (run,) = runs.all_runs("addition")
+    assert app.selectbox(key="addition_run").value == run.name
+    wait_until(app, f"**{run.name}** is trained. On the test data: bit accuracy")
+    assert app.selectbox(key="addition_model").value == run.id
+    assert app.text_input(key="a").value == "110"
+    assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_recall_goes_to_the_index_of_what_was_trained() -> None:
+    app = opened("recall", train_recall_index="4", train_recall_num_batches="20", train_recall_epochs="1")
+    press(app, "Train")
+    wait_until(app, "is trained. On the test data")
+    assert app.segmented_control(key="index").value == 4
+    assert app.selectbox(key="recall_model").value == runs.all_runs("recall")[0].id
+
+
+def test_pause_resume_stop_and_discard() -> None:
+    app = opened("addition", train_addition_epochs="500")
+    press(app, "Train")
+    (run,) = runs.all_runs("addition")
+    end = time.monotonic() + 60
+    while not run.best.exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    app.run()
+    press(app, "Pause")
+    wait_until(app, f"**{run.name}** is paused.")
+    press(app, "Resume")
+    press(app, "Stop")
+    wait_until(app, f"**{run.name}** was stopped. On the test data")
+    assert app.selectbox(key="addition_model").value == run.id
+    press(app, "Discard")
+    assert not run.folder.exists()
+    assert app.selectbox(key="addition_model").value == "addition-bce-h10"
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    app = opened("addition")
+    monkeypatch.setattr("training.runs.write_whole", full)
+    press(app, "Train")
+    assert "could not be written to disk" in texts(app)

@@ -1,0 +1,82 @@
+"""The scripts that one can download: tidy, safe, and as good as the run that they repeat."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models import load, names
+from models.store import card
+from training import runs
+from training.script import script
+from training.task import Settings
+from training.tasks import TASKS, digits
+from training.worker import execute
+
+ADDITION = replace(
+    TASKS["addition"].defaults.with_data(num_batches=20),
+    epochs=2,
+    cell="gru",
+    hidden_size=6,
+    num_layers=2,
+    bidirectional=True,
+    loss="mse",
+    schedule="linear",
+)
+RECALL = replace(
+    TASKS["recall"].defaults.with_data(num_batches=100, index=3),
+    epochs=1,
+    weight_decay=1e-4,
+    gradient_clipping=0.1,
+    forget_bias=1.0,
+)
+DIGITS = replace(TASKS["digits"].defaults, cell="rnn", hidden_size=64, num_layers=1, batch_size=1000, epochs=1)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_shipped_models_script_compiles(name: str) -> None:
+    compile(script(card(name)), name, "exec")
+
+
+def test_the_scripts_are_in_pythons_common_style(tmp_path: Path) -> None:
+    for name in names():
+        (tmp_path / f"{name}.py").write_text(script(card(name)))
+    for command in ("check", ("format", "--check")):
+        arguments = [command] if isinstance(command, str) else command
+        subprocess.run([sys.executable, "-m", "ruff", *arguments, "--isolated", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("settings", [ADDITION, RECALL, replace(RECALL, readout="last", cell="rnn"), DIGITS])
+def test_a_script_gets_the_runs_test_accuracy(settings: Settings, tmp_path: Path) -> None:
+    if settings.task == "digits" and not digits.available():
+        pytest.skip("MNIST is not on this machine (set RNN_LAB_DATA)")
+    run = runs.create(settings)
+    execute(run)
+    about = load(run.weights).card
+    path = tmp_path / "script.py"
+    path.write_text(script(about))
+    done = subprocess.run([sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    printed = re.findall(r"test [a-z -]*accuracy (.*)", done.stdout)
+    assert printed == [f"{share:.2%}" for name, share in about["metrics"].items() if name.endswith("accuracy")][:2]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden_size": '8\nimport os; os.system("true")'},
+        {"cell": "lstm') #"},
+        {"task": "digits'''"},
+        {"seed": "0); exit("},
+        {"data": {"index": "1; x", "shortest": 3, "longest": 10, "elements_in_batch": 50, "num_batches": 100}},
+        {"epochs": 10**9},
+        {"weight_decay": float("nan")},
+    ],
+)
+def test_nothing_but_settings_in_range_gets_into_a_script(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"\.$") as caught:
+        script(RECALL.to_dict() | changes)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,174 @@
+"""Shipped models and runs side by side, as rows of one list."""
+
+import csv
+import io
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from models.store import WEIGHTS, WeightsError, card, load, names, save
+from training import runs
+from training.card import card as new_card
+from training.estimate import num_parameters
+from training.fit import Progress
+from training.options import change, options
+from training.runs import Run
+from training.task import Settings
+from training.tasks import TASKS
+
+LARGEST_UPLOAD = 32 * 1024**2  # bytes; the largest network that can be trained here takes 26 MB
+MOST_PROGRESS = 20_000  # lines of progress that are taken from a file
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A shipped model or a run: what it is called, what was trained, and what came of it.
+
+    `metrics` are those on the test data, empty before the end; `seconds` is the training time so far.
+    """
+
+    id: str
+    name: str
+    settings: Settings
+    parameters: int
+    metrics: dict[str, float]
+    curves: tuple[Progress, ...]
+    created: datetime | None
+    weights: Path | None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long training has taken so far."""
+        return self.curves[-1].seconds if self.curves else None
+
+
+def shipped() -> Iterator[Entry]:
+    """The shipped models."""
+    for name in names():
+        yield _shipped(name)
+
+
+@lru_cache(maxsize=128)
+def _shipped(name: str) -> Entry:
+    about = card(name)
+    settings, curves = Settings.of(about), tuple(Progress(**each) for each in about["curves"])
+    weights = WEIGHTS / f"{name}.safetensors"
+    return Entry(name, name, settings, about["parameters"], about["metrics"], curves, None, weights)
+
+
+def entry(run: Run) -> Entry:
+    """A run as its folder stands. Raises RunError where the folder is gone or damaged."""
+    files = (run.folder / "run.json", run.folder / "progress.jsonl", run.weights)
+    return _entry(run.folder, tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files))
+
+
+@lru_cache(maxsize=512)
+def _entry(folder: Path, changed: tuple[int, ...]) -> Entry:
+    """What `entry` gives until one of its files changes."""
+    run = Run(folder)
+    made = datetime.fromisoformat(run.facts["created"])
+    metrics = card(run.weights)["metrics"] if run.weights.exists() else {}
+    parameters = num_parameters(run.settings)
+    weights = run.weights if run.weights.exists() else None
+    return Entry(run.id, run.name, run.settings, parameters, metrics, tuple(run.progress()), made, weights)
+
+
+def differing(entries: list[Entry]) -> dict[str, list[Any]]:
+    """The settings in which the entries differ: name -> the value of each entry, None where it has none."""
+    every = [entry.settings.to_dict() for entry in entries]
+    flat = [{**settings, **settings.pop("data")} for settings in every]
+    keys = dict.fromkeys(key for settings in flat for key in settings)
+    values = {key: [settings.get(key) for settings in flat] for key in keys}
+    return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
+
+
+def curves_csv(entries: list[Entry]) -> str:
+    """The learning curves as CSV, a line for each progress of each entry."""
+    rows = [
+        {"name": entry.name, "step": p.step, "epoch": p.epoch, "seconds": p.seconds, "training_loss": p.train_loss}
+        | {"validation_loss": p.validation_loss}
+        | {f"validation_{name}": share for name, share in p.metrics.items()}
+        for entry in entries
+        for p in entry.curves
+    ]
+    header = list(dict.fromkeys(key for row in rows for key in row)) or ["name"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def smoothed(values: list[float], amount: float) -> list[float]:
+    """The exponential moving average that keeps `amount` (0 to below 1) of the former value, without bias at the start.
+
+    Kingma, Ba, "Adam" (2015), section 3: the average is divided by the weight that it has gathered so far.
+    """
+    result, average = [], 0.0
+    for count, value in enumerate(values, 1):
+        average = amount * average + (1 - amount) * value
+        result.append(average / (1 - amount**count))
+    return result
+
+
+def upload(content: bytes, name: str) -> Run:
+    """Take a weights file from outside in as a finished run, measured anew on our own test data.
+
+    The file is data from a stranger: the network, and every setting that its card names, are checked; its metrics are
+    not believed. Raises WeightsError or ValueError, in one sentence, for a file that does not fit.
+    """
+    if len(content) > LARGEST_UPLOAD:
+        raise WeightsError(f"{name} is larger than {LARGEST_UPLOAD // 1024**2} MB, which no network of this lab is.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(name).name
+        path.write_bytes(content)
+        network = load(path)
+    settings, curves = _checked(network.card, name), _curves(network.card)
+    network.card = new_card(network, settings, curves, command="uploaded")
+    run = runs.create(settings, runs.tidy(Path(name).stem))
+    for progress in curves:
+        run.append(progress)
+    save(network, run.weights)
+    run.set_state("finished")
+    return run
+
+
+def _checked(about: dict[str, Any], name: str) -> Settings:
+    """The settings on a card, each of them in range and in keeping with its task."""
+    task = TASKS.get(str(about.get("task")))
+    if task is None:
+        raise WeightsError(f"{name}: its card names none of the tasks {', '.join(TASKS)}.")
+    if (about["input_size"], about["output_size"]) != (task.input_size, task.output_size):
+        sizes = f"{task.input_size} inputs and {task.output_size} outputs"
+        raise WeightsError(f"{name}: a network for {task.name} has {sizes}.")
+    data = about.get("data") if isinstance(about.get("data"), dict) else {}
+    known = {option.name for option in options(task)}
+    values = {key: value for key, value in {**about, **data}.items() if key in known}
+    try:
+        return change(task.defaults, values)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{name}: its card has a setting that this lab does not know: {error}") from error
+
+
+def _curves(about: dict[str, Any]) -> list[Progress]:
+    """The learning curves on a card, or none where they are not what they should be."""
+    lines = about.get("curves")
+    expected = {field.name for field in fields(Progress)}
+    if not isinstance(lines, list) or len(lines) > MOST_PROGRESS:
+        return []
+    if not all(isinstance(line, dict) and set(line) == expected and _finite(line) for line in lines):
+        return []
+    return [Progress(**line) for line in lines]
+
+
+def _finite(line: dict[str, Any]) -> bool:
+    """Whether all values of a progress are finite numbers."""
+    if not isinstance(line["metrics"], dict) or not all(isinstance(name, str) for name in line["metrics"]):
+        return False
+    values = [*line["metrics"].values(), *(value for name, value in line.items() if name != "metrics")]
+    return all(type(value) in (int, float) and math.isfinite(value) for value in values)

@@ -1,0 +1,234 @@
+"""A model's training as one PyTorch script that needs nothing of this lab: for a student to read, run and change.
+
+It draws the very same random numbers in the same order as `training.fit`, so that it gets the same test accuracy.
+"""
+
+from typing import Any
+
+from training.options import change
+from training.task import Settings
+from training.tasks import TASKS
+
+HEAD = '''"""{title}.
+
+Trains it from nothing but the data, and measures it on the test data.
+Needs torch{more}. Written by RNN Lab.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # the same sums in the same order on every machine
+
+import torch{imports}
+from torch import nn
+from torch.nn import functional as F
+
+'''
+
+# Of each task the code that makes `train` and `test`: lists of groups (x, y) of one sequence length each.
+DIGITS = '''
+
+def load(train):
+    """MNIST's images (N, 28, 28) in [0, 1], 28 time steps of 28 pixels, and labels (N,)."""
+    folder = os.environ.get("RNN_LAB_DATA", "data")
+    data = torchvision.datasets.MNIST(folder, train, download=True)
+    return data.data.float() / 255, data.targets
+
+
+x, y = load(train=True)
+train = [(x[:50_000], y[:50_000])]  # the other 10,000 are for validation
+test = [load(train=False)]
+'''
+RECALL = '''
+
+def generate():
+    """Random digits in batches of one length each, and of every sequence the digit at INDEX."""
+    generator = torch.Generator().manual_seed(SEED)
+    count = NUM_BATCHES + NUM_BATCHES // 5  # the last fifth is for validation
+    between = (max(SHORTEST, INDEX + 1), LONGEST + 1)
+    lengths = torch.randint(*between, (count,), generator=generator)
+    for length in lengths.tolist():
+        digits = torch.randint(10, (ELEMENTS_IN_BATCH, length), generator=generator)
+        yield F.one_hot(digits, 10).float(), digits[:, INDEX]
+
+
+def by_length(batches):
+    """All sequences of one length in one group, the shortest first."""
+    for length in sorted({x.shape[1] for x, y in batches}):
+        group = [(x, y) for x, y in batches if x.shape[1] == length]
+        yield torch.cat([x for x, y in group]), torch.cat([y for x, y in group])
+
+
+batches = list(generate())
+tested = NUM_BATCHES // 5
+train = list(by_length(batches[: NUM_BATCHES - tested]))
+test = list(by_length(batches[NUM_BATCHES - tested : NUM_BATCHES]))
+'''
+ADDITION = '''
+
+def generate():
+    """Pairs of random numbers, bit 0 first and a zero at the end, and their sums."""
+    generator = torch.Generator().manual_seed(SEED)
+    count = ELEMENTS_IN_BATCH * (NUM_BATCHES + NUM_BATCHES // 5)  # a fifth to validate
+    a, b = F.pad(torch.randint(2, (2, count, LENGTH), generator=generator), (0, 1))
+    carry, total = torch.zeros(count, dtype=torch.int64), torch.empty_like(a)
+    for t in range(LENGTH + 1):
+        column = a[:, t] + b[:, t] + carry
+        total[:, t], carry = column % 2, column // 2
+    return torch.stack([a, b], dim=-1).float(), total.float()
+
+
+x, y = generate()
+tested = ELEMENTS_IN_BATCH * (NUM_BATCHES // 5)
+trained = ELEMENTS_IN_BATCH * NUM_BATCHES - tested
+train = [(x[:trained], y[:trained])]
+test = [(x[trained : trained + tested], y[trained : trained + tested])]
+'''
+DATA = {"digits": DIGITS, "recall": RECALL, "addition": ADDITION}
+
+READOUTS = {
+    "every": "        return self.linear(output).squeeze(-1)  # an answer at every time step\n",
+    "last": "        return self.linear(output[:, -1])  # the output at the last time step\n",
+    "final": """        # the final state of each direction: the backward one ends at time step 0
+        forward, backward = output[:, -1, :HIDDEN_SIZE], output[:, 0, HIDDEN_SIZE:]
+        return self.linear(torch.cat([forward, backward], dim=1))
+""",
+}
+NETWORK = """
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.recurrent = nn.{cell}({sizes})
+        self.linear = nn.Linear({features}, {output_size})
+{forget_bias}
+    def forward(self, x):
+        output, _ = self.recurrent(x)
+{readout}
+
+"""
+FORGET_BIAS = """        for name, bias in self.recurrent.named_parameters():
+            if name.startswith("bias_ih"):  # open forget gates: it begins by keeping
+                with torch.no_grad():
+                    bias[HIDDEN_SIZE : 2 * HIDDEN_SIZE] += FORGET_BIAS
+"""
+LOSSES = {
+    "cross_entropy": "F.cross_entropy(logits, y)",
+    "bce": "F.binary_cross_entropy_with_logits(logits, y)",
+    "mse": "F.mse_loss(torch.sigmoid(logits), y)",
+}
+LOOP = '''
+def shuffled(epoch):
+    """All batches of an epoch in random order, each of one length."""
+    generator = torch.Generator().manual_seed(SEED * 1_000_003 + epoch)
+    order = []
+    for x, y in train:
+        for part in torch.randperm(len(x), generator=generator).split(BATCH_SIZE):
+            order.append((x, y, part))
+    for number in torch.randperm(len(order), generator=generator).tolist():
+        x, y, part = order[number]
+        yield x[part], y[part]
+
+
+torch.manual_seed(SEED)
+network = Network()
+optimizer = torch.optim.Adam(
+    network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+)
+{before}for epoch in range(EPOCHS):
+    for x, y in shuffled(epoch):
+{step}    print(f"epoch {{epoch + 1}} of {{EPOCHS}}, training loss {{loss.item():.4f}}")
+'''
+EXAM = """
+right, total = 0, 0
+with torch.inference_mode():
+    for x, y in test:
+        for inputs, targets in zip(x.split(1000), y.split(1000)):
+            right += (network(inputs).argmax(-1) == targets).sum().item()
+            total += len(targets)
+print(f"test accuracy {right / total:.2%}")
+"""
+EXAM_OF_BITS = """
+with torch.inference_mode():
+    for x, y in test:
+        right = (network(x) > 0) == (y > 0.5)
+print(f"test bit accuracy {right.double().mean():.2%}")
+print(f"test whole-sum accuracy {right.all(-1).double().mean():.2%}")
+"""
+
+
+def script(card: dict[str, Any]) -> str:
+    """The script for the model with this card.
+
+    Raises ValueError, in one sentence, for a card whose settings are out of range: nothing else gets into the text.
+    """
+    settings = _checked(card)
+    task = TASKS[settings.task]
+    digits = settings.task == "digits"
+    kind = f"{'bidirectional ' if settings.bidirectional else ''}{settings.cell.upper()}"
+    layers = "1 layer" if settings.num_layers == 1 else f"{settings.num_layers} layers"
+    head = HEAD.format(
+        title=f"{settings.task.capitalize()} with a {kind}, {layers} of {settings.hidden_size} hidden units",
+        more=" and torchvision" if digits else "",
+        imports="\nimport torchvision" if digits else "",
+    )
+    sizes = f"{task.input_size}, HIDDEN_SIZE, NUM_LAYERS, batch_first=True"
+    network = NETWORK.format(
+        cell={"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}[settings.cell],
+        sizes=f"\n            {sizes}, bidirectional=True\n        " if settings.bidirectional else sizes,
+        features="2 * HIDDEN_SIZE" if settings.bidirectional else "HIDDEN_SIZE",
+        output_size=task.output_size,
+        forget_bias=FORGET_BIAS if _has_forget_bias(settings) else "",
+        readout=_readout(settings).rstrip("\n"),
+    )
+    exam = EXAM_OF_BITS if settings.readout == "every" else EXAM
+    return head + _constants(settings) + DATA[settings.task] + network + _loop(settings, card) + exam
+
+
+def _checked(card: dict[str, Any]) -> Settings:
+    settings = Settings.of(card)
+    task = TASKS.get(settings.task)
+    if task is None:
+        raise ValueError("This card names no task of the lab.")
+    if settings.data.get("dataset", "mnist") != "mnist":
+        raise ValueError("A script with nothing but torch and torchvision can't get scikit-learn's digits.")
+    own = {name: value for name, value in settings.to_dict().items() if name not in ("task", "data")}
+    return change(task.defaults, own | settings.data)
+
+
+def _has_forget_bias(settings: Settings) -> bool:
+    return settings.cell == "lstm" and settings.forget_bias > 0
+
+
+def _readout(settings: Settings) -> str:
+    """One direction ends at the last time step, so there "final" is "last"."""
+    final_of_one = settings.readout == "final" and not settings.bidirectional
+    return READOUTS["last" if final_of_one else settings.readout]
+
+
+def _constants(settings: Settings) -> str:
+    """The settings as constants, those only that this script uses."""
+    names = ["hidden_size", "num_layers", "learning_rate", "weight_decay", "batch_size", "epochs", "seed"]
+    names += ["gradient_clipping"] if settings.gradient_clipping else []
+    names += ["forget_bias"] if _has_forget_bias(settings) else []
+    values = {name: getattr(settings, name) for name in names}
+    values |= {name: value for name, value in settings.data.items() if name != "dataset"}
+    return "".join(f"{name.upper()} = {value!r}\n" for name, value in values.items())
+
+
+def _loop(settings: Settings, card: dict[str, Any]) -> str:
+    """The training loop with no more in it than this run used."""
+    falls, half = settings.schedule == "linear", card.get("precision") == "bfloat16"
+    loss = LOSSES[settings.loss]
+    lines = ["for group in optimizer.param_groups:", '    group["lr"] = LEARNING_RATE * (1 - step / steps)'] * falls
+    if half:
+        lines += ['with torch.autocast("cpu", torch.bfloat16):', "    logits = network(x)"]
+    else:
+        lines += ["logits = network(x)"]
+    lines += [f"loss = {loss.replace('logits', 'logits.float()', 1) if half else loss}"]
+    lines += ["optimizer.zero_grad()", "loss.backward()"]
+    if settings.gradient_clipping:
+        lines += ["nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_CLIPPING)"]
+    lines += ["optimizer.step()"] + ["step += 1"] * falls
+    before = "step, steps = 0, EPOCHS * sum(-(-len(x) // BATCH_SIZE) for x, y in train)\n" if falls else ""
+    return LOOP.format(before=before, step="".join(f"        {line}\n" for line in lines))
