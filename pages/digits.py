@@ -7,7 +7,7 @@ import streamlit as st
 from models import Network, belief, names
 from training import runs
 from training.pretrain import recipes
-from training.task import DataError
+from training.task import DataError, Settings
 from training.tasks import digits, samples
 from ui import frame, photo
 from ui.background import just_trained
@@ -20,7 +20,9 @@ from ui.digits_text import (
     nickname,
     notes,
     notice,
+    on_what,
 )
+from ui.mnist import mnist_at_hand
 from ui.models import describe, label, model_picker, network
 from ui.timeline import Timeline, heat_lanes, image_lane
 from ui.train import train_panel
@@ -202,9 +204,9 @@ def show_how_it_works(name: str) -> None:
         st.markdown(accuracy_table(cards))
 
 
-def show_predictions(trained: Network) -> None:
+def show_predictions(settings: Settings, trained: Network) -> None:
     """A few validation images, and what a network in training makes of them."""
-    images = [samples.sample(number) for number in range(WATCHED)]
+    images = samples.validation(settings, WATCHED)
     st.caption("What the best network so far makes of validation images, which it is not trained on:")
     with st.container(horizontal=True, gap="small"):
         for shown in images:
@@ -247,7 +249,8 @@ def screen(name: str) -> None:
             show_all_models(name, given.image, given.label)
     if training.open:
         with training:
-            train_panel("digits", watch=show_predictions)
+            at_hand = mnist_at_hand()
+            train_panel("digits", watch=show_predictions, dataset="mnist" if at_hand else "sklearn")
     if how.open:
         with how:
             show_how_it_works(name)
@@ -262,7 +265,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     card = network(model).card
     accuracy = f"{card['metrics']['accuracy']:.2%}".replace("%", "\N{NO-BREAK SPACE}%")
     st.markdown(
-        f"{describe(card)}: test accuracy {accuracy}",
+        f"{describe(card)}: test accuracy {accuracy}{on_what(card)}",
         width="content",
         help=f"The share of the test images that this network reads correctly. Data: {card['source']}.",
     )

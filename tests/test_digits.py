@@ -1,13 +1,18 @@
 """The digits task: its split, and what happens where MNIST is not to be had."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from models import load
+from training import runs
 from training.task import DataError
-from training.tasks import TASKS, digits
+from training.tasks import TASKS, digits, sklearn_digits
+from training.worker import execute
+from ui.digits_text import on_what
 
 
 def idx(path: Path, array: np.ndarray) -> None:
@@ -44,12 +49,41 @@ def test_without_mnist_one_sentence_says_where_to_put_it(tmp_path: Path, monkeyp
     assert not digits.available()
 
     def offline(*_: object, **__: object) -> None:
-        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
+        raise OSError("no route to host")
 
-    monkeypatch.setattr("torchvision.datasets.MNIST.download", offline)
+    monkeypatch.setattr("training.tasks.digits.fetch", offline)
     with pytest.raises(DataError, match="put the four files") as caught:
         digits.mnist(train=True)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_scikit_learns_digits_have_mnists_form_and_a_fixed_split() -> None:
+    settings = TASKS["digits"].defaults.with_data(dataset="sklearn")
+    data, again = digits.load_data(settings), digits.load_data(settings)
+    parts = [part.groups[0] for part in (data.train, data.validation, data.test)]
+    assert [len(x) for x, _ in parts] == [1283, 257, 257]
+    assert all(x.shape[1:] == (28, 28) and x.dtype == torch.float32 for x, _ in parts)
+    assert all(x.min() >= 0 and 0.9 < x.max() <= 1 and x.mean() < 0.3 for x, _ in parts)  # bright ink on black paper
+    assert torch.equal(data.test.groups[0][1], again.test.groups[0][1])
+    numbers = torch.cat(sklearn_digits.split())
+    assert torch.equal(numbers.sort().values, torch.arange(1797))
+
+
+def test_training_on_scikit_learns_digits_works_without_mnist_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RNN_LAB_DATA", str(tmp_path))
+    settings = replace(
+        TASKS["digits"].defaults, cell="gru", hidden_size=32, num_layers=1, epochs=5, batch_size=20
+    ).with_data(dataset="sklearn")
+    run = runs.create(settings)
+    assert run.name == "gru-1x32-sklearn"
+    execute(run)
+    card = load(run.weights).card
+    assert card["metrics"]["accuracy"] > 0.7
+    assert "scikit-learn" in card["source"]
+    assert "MNIST" not in card["source"]
+    assert on_what(card) == " on scikit-learn's digits"
 
 
 @pytest.mark.skipif(not digits.available(), reason="MNIST is not on this machine (set RNN_LAB_DATA)")

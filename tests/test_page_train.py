@@ -12,6 +12,7 @@ from training.options import options, value
 from training.pretrain import recipes
 from training.tasks import TASKS
 from ui.background import engine
+from ui.mnist import download
 
 ROOT = Path(__file__).parents[1]
 
@@ -144,3 +145,19 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.runs.write_whole", full)
     press(app, "Train")
     assert "could not be written to disk" in texts(app)
+
+
+def test_without_mnist_one_can_train_on_scikit_learns_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNN_LAB_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("training.tasks.download.MIRROR", "http://localhost:1/")
+    download.clear()
+    app = opened("digits", train_digits_epochs="1", train_digits_hidden_size="8")
+    download().thread.join(30)
+    app.run()
+    assert any("MNIST is not on this machine and could not be downloaded" in each.value for each in app.warning)
+    assert "1,797 handwritten digits that come with scikit-learn" in texts(app)
+    assert app.session_state["train_digits_dataset"] == "sklearn"
+    press(app, "Train")
+    wait_until(app, "**gru-2x8-sklearn** is trained. On the test data: accuracy")
+    assert "on scikit-learn's digits" in texts(app)
+    download.clear()

@@ -18,7 +18,7 @@ def card(network: Network, settings: Settings, curves: list[Progress], command: 
     return settings.to_dict() | {
         "parameters": network.num_parameters(),
         "metrics": task.exam(network, settings),
-        "source": task.source,
+        "source": task.source(settings),
         "curves": [progress.to_dict() for progress in curves],
         "device": best_device().type,
         "precision": precision(network, best_device().type),

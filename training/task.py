@@ -33,9 +33,9 @@ class Settings:
     gradient_clipping: float = 0.0
     forget_bias: float = 0.0
     seed: int = 0
-    data: dict[str, int] = field(default_factory=dict)
+    data: dict[str, int | str] = field(default_factory=dict)
 
-    def with_data(self, **values: int) -> "Settings":
+    def with_data(self, **values: int | str) -> "Settings":
         """A copy with some of the task's own settings changed."""
         return replace(self, data=self.data | values)
 
@@ -129,7 +129,7 @@ class Option:
 class Task:
     """A task's interface. `correct` says of each answer whether it is right, under the metrics' names.
 
-    `source` says in a phrase where the data come from.
+    `source` says in a phrase where the data of some settings come from.
     `defaults` are the report's settings and `options` the task's own, which stand in `Settings.data`.
     The first metric is the one that a run is judged by. `exam` gives the metrics of a trained network on the test
     data, and what else the task measures (addition: all pairs of operands). `check` raises ValueError, in one
@@ -138,7 +138,7 @@ class Task:
     """
 
     name: str
-    source: str
+    source: Callable[[Settings], str]
     input_size: int
     output_size: int
     losses: tuple[str, ...]

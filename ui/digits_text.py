@@ -128,9 +128,14 @@ def comparison_table(cards: dict[str, dict[str, Any]], answers: list[np.ndarray]
     return "\n".join(rows)
 
 
+def on_what(card: dict[str, Any]) -> str:
+    """What the accuracy was measured on, where that is not MNIST: nobody is to compare the two."""
+    return " on scikit-learn's digits" if card.get("data", {}).get("dataset") == "sklearn" else ""
+
+
 def _accuracies(card: dict[str, Any]) -> str:
     report = f"{card['report']:.1%}" if card.get("report") else ""
-    return f"{card['metrics']['accuracy']:.2%} | {report}".replace("%", "\N{NO-BREAK SPACE}%")
+    return f"{card['metrics']['accuracy']:.2%}{on_what(card)} | {report}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _top(belief: np.ndarray) -> list[tuple[np.ndarray, int, int]]:

@@ -40,6 +40,8 @@ WORDS = {
     "bce": "binary cross-entropy",
     "mse": "mean squared error",
     "cross_entropy": "cross-entropy",
+    "mnist": "MNIST",
+    "sklearn": "scikit-learn's digits",
 }
 STATES = {
     "queued": "waits for its turn",
@@ -52,7 +54,7 @@ STATES = {
     "deleted": "was deleted",
 }
 
-Watch = Callable[[Network], None]
+Watch = Callable[[Settings, Network], None]
 
 
 def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
@@ -297,6 +299,6 @@ def _table(rows: list[tuple[int, str, float]]) -> pd.DataFrame:
 def _watch(run: Run, watch: Watch) -> None:
     """What the best network so far makes of a few examples."""
     try:
-        watch(load(run.best))
+        watch(run.settings, load(run.best))
     except WeightsError:
         st.caption("The best network so far could not be read.")

@@ -159,9 +159,14 @@ def size(settings: Settings) -> tuple[int, int]:
     return settings.data["num_batches"] * settings.data["elements_in_batch"] * 4 // 5, settings.data["length"] + 1
 
 
+def source(settings: Settings) -> str:
+    """Where the data come from."""
+    return "generated: random binary numbers, 80 % of the pairs to train on, 20 % to test"
+
+
 TASK = Task(
     name="addition",
-    source="generated: random binary numbers, 80 % of the pairs to train on, 20 % to test",
+    source=source,
     input_size=2,
     output_size=1,
     losses=("bce", "mse"),

@@ -7,13 +7,19 @@ from torch import Tensor
 
 from models.network import Network
 from training.metrics import evaluate
-from training.task import Data, DataError, Examples, Settings, Task
+from training.task import Data, DataError, Examples, Option, Settings, Task
+from training.tasks import sklearn_digits
+from training.tasks.download import SUMS, fetch
 from training.tasks.prepare import prepare
 
 SIDE = 28
 CLASSES = 10
 TRAIN = 50_000
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FILES = tuple(SUMS)
+DATASETS = {
+    "mnist": "MNIST: 50,000 images to train on, 10,000 to validate, 10,000 to test",
+    "sklearn": "scikit-learn's digits, 8x8 brought to 28x28: 1,283 to train on, 257 to validate, 257 to test",
+}
 
 
 def folder() -> Path:
@@ -21,9 +27,14 @@ def folder() -> Path:
     return Path(os.environ.get("RNN_LAB_DATA") or Path(__file__).parents[2] / "data")
 
 
+def raw_folder() -> Path:
+    """Where MNIST's four files lie."""
+    return folder() / "MNIST" / "raw"
+
+
 def available() -> bool:
     """Whether MNIST's four files are on this machine."""
-    return all((folder() / "MNIST" / "raw" / name).is_file() for name in FILES)
+    return all((raw_folder() / name).is_file() for name in FILES)
 
 
 def mnist(train: bool) -> tuple[Tensor, Tensor]:
@@ -34,23 +45,44 @@ def mnist(train: bool) -> tuple[Tensor, Tensor]:
     from torchvision.datasets import MNIST  # noqa: PLC0415 (it takes more than a second to import)
 
     try:
-        dataset = MNIST(folder(), train=train, download=not available())
-    except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"MNIST is not on this machine and could not be downloaded; put the four files {', '.join(FILES)} "
-            f"into {folder() / 'MNIST' / 'raw'}, or set RNN_LAB_DATA to the folder that holds MNIST/raw."
-        ) from error
+        fetch(raw_folder(), bar=True)
+        dataset = MNIST(folder(), train=train)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(missing(error)) from error
     return dataset.data.float() / 255, dataset.targets
+
+
+def missing(error: Exception) -> str:
+    """Why MNIST is not to be had, and what to do, in one sentence."""
+    return (
+        f"MNIST is not on this machine and could not be downloaded ({type(error).__name__}): put the four files "
+        f"{', '.join(FILES)} into {raw_folder()}, set RNN_LAB_DATA to the folder that holds MNIST/raw, or choose the "
+        "dataset sklearn."
+    )
+
+
+def dataset(settings: Settings) -> str:
+    """One of DATASETS; networks from before there was a choice were trained on MNIST."""
+    return str(settings.data.get("dataset", "mnist"))
 
 
 def load_data(settings: Settings) -> Data:
     """The first 50,000 training images to train on, the last 10,000 to validate, the 10,000 test images to test."""
+    if dataset(settings) == "sklearn":
+        x, y = sklearn_digits.prepared()
+        return Data(*(Examples(((x[part], y[part]),)) for part in sklearn_digits.split()))
     x, y = mnist(train=True)
     return Data(
         Examples(((x[:TRAIN], y[:TRAIN]),)),
         Examples(((x[TRAIN:], y[TRAIN:]),)),
-        Examples((mnist(train=False),)),
+        _test(settings),
     )
+
+
+def _test(settings: Settings) -> Examples:
+    if dataset(settings) == "sklearn":
+        return load_data(settings).test
+    return Examples((mnist(train=False),))
 
 
 def correct(logits: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -59,22 +91,27 @@ def correct(logits: Tensor, y: Tensor) -> dict[str, Tensor]:
 
 
 def exam(network: Network, settings: Settings) -> dict[str, float]:
-    """Loss and accuracy on MNIST's 10,000 test images."""
-    return evaluate(network, Examples((mnist(train=False),)), settings.loss, correct)
+    """Loss and accuracy on the test images."""
+    return evaluate(network, _test(settings), settings.loss, correct)
 
 
 def check(settings: Settings) -> None:
-    """Digits has no settings of its own."""
+    """Any values in range go together."""
 
 
 def size(settings: Settings) -> tuple[int, int]:
-    """50,000 images of 28 rows."""
-    return TRAIN, SIDE
+    """The images to train on, of 28 rows."""
+    return sklearn_digits.TRAIN if dataset(settings) == "sklearn" else TRAIN, SIDE
+
+
+def source(settings: Settings) -> str:
+    """Where the images come from."""
+    return DATASETS[dataset(settings)]
 
 
 TASK = Task(
     name="digits",
-    source="MNIST: 50,000 images to train on, 10,000 to validate, 10,000 to test",
+    source=source,
     input_size=SIDE,
     output_size=CLASSES,
     losses=("cross_entropy",),
@@ -91,8 +128,11 @@ TASK = Task(
         learning_rate=1e-3,
         batch_size=100,
         epochs=5,
+        data={"dataset": "mnist"},
     ),
-    options=(),
+    options=(
+        Option("dataset", "; ".join(f"{name}: {text}" for name, text in DATASETS.items()), choices=tuple(DATASETS)),
+    ),
     load_data=load_data,
     correct=correct,
     exam=exam,

@@ -124,9 +124,14 @@ def size(settings: Settings) -> tuple[int, int]:
     return settings.data["num_batches"] * settings.data["elements_in_batch"] * 4 // 5, settings.data["longest"]
 
 
+def source(settings: Settings) -> str:
+    """Where the data come from."""
+    return "generated: random digits, 80 % of the sequences to train on, 20 % to test"
+
+
 TASK = Task(
     name="recall",
-    source="generated: random digits, 80 % of the sequences to train on, 20 % to test",
+    source=source,
     input_size=CLASSES,
     output_size=CLASSES,
     losses=("cross_entropy",),

@@ -4,19 +4,17 @@ Nothing is downloaded. An image of MNIST is read from its own place in the file,
 """
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from training.task import DataError
-from training.tasks import digits
+from training.task import DataError, Settings
+from training.tasks import digits, sklearn_digits
 
 IMAGES, LABELS = digits.FILES[2:]
 IMAGE_HEADER, LABEL_HEADER = 16, 8  # bytes before the first value of an IDX file (yann.lecun.com/exdb/mnist)
 PIXELS = digits.SIDE**2
 MNIST_SOURCE = "MNIST"
-SKLEARN_SOURCE = "scikit-learn, 8x8, not MNIST"
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Sample:
 def count() -> int:
     """How many samples there are: their numbers run from 0 to one less. Raises DataError like `sample`."""
     if not digits.available():
-        return len(_sklearn()[1])
+        return len(sklearn_digits.raw()[1])
     images = (_raw(IMAGES).stat().st_size - IMAGE_HEADER) // PIXELS
     if images < 1:
         raise _not_whole(IMAGES)
@@ -49,12 +47,25 @@ def sample(number: int) -> Sample:
         pixels = _read(IMAGES, IMAGE_HEADER + number * PIXELS, PIXELS).reshape(digits.SIDE, digits.SIDE)
         label = int(_read(LABELS, LABEL_HEADER + number, 1)[0])
         return Sample(pixels.astype(np.float32) / 255, label, MNIST_SOURCE)
-    images, labels = _sklearn()
-    return Sample(digits.prepare(images[number]), int(labels[number]), SKLEARN_SOURCE)
+    images, labels = sklearn_digits.raw()
+    return Sample(digits.prepare(images[number]), int(labels[number]), sklearn_digits.SOURCE)
+
+
+def validation(settings: Settings, count: int) -> list[Sample]:
+    """The first `count` images on which a run with these settings is validated, and not trained."""
+    if digits.dataset(settings) == "sklearn":
+        (x, y), *_ = digits.load_data(settings).validation.groups
+        return [Sample(x[n].numpy(), int(y[n]), sklearn_digits.SOURCE) for n in range(count)]
+    images, labels = digits.FILES[:2]
+    pixels = _read(images, IMAGE_HEADER + digits.TRAIN * PIXELS, count * PIXELS).reshape(
+        count, digits.SIDE, digits.SIDE
+    )
+    truths = _read(labels, LABEL_HEADER + digits.TRAIN, count)
+    return [Sample(p.astype(np.float32) / 255, int(y), MNIST_SOURCE) for p, y in zip(pixels, truths, strict=True)]
 
 
 def _raw(name: str) -> Path:
-    return digits.folder() / "MNIST" / "raw" / name
+    return digits.raw_folder() / name
 
 
 def _read(name: str, start: int, size: int) -> np.ndarray:
@@ -68,12 +79,3 @@ def _read(name: str, start: int, size: int) -> np.ndarray:
 
 def _not_whole(name: str) -> DataError:
     return DataError(f"MNIST's file {_raw(name)} is not whole: delete it, or fetch it anew.")
-
-
-@cache
-def _sklearn() -> tuple[np.ndarray, np.ndarray]:
-    """scikit-learn's bundled digits: images (1797, 8, 8) uint8, ink bright, and labels (1797,)."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415 (it takes more than a second to import)
-
-    bundled = load_digits()
-    return np.round(bundled.images * (255 / 16)).astype(np.uint8), bundled.target
