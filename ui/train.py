@@ -70,6 +70,8 @@ def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
     run = _chosen_run(task)
     if run is not None:
         active = engine_state(run) in ACTIVE
+        if active:
+            follow(run)  # after the page was loaded anew, too
         st.fragment(run_every="1s" if active else None)(_show_run)(run, watch, active)
 
 

@@ -1,0 +1,76 @@
+"""Training in Chromium: on while one looks elsewhere, there after a reload, stopped at will, side by side."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests import live
+from tests.test_browser_digits import draw, settle
+from training.tasks import digits
+
+pytestmark = pytest.mark.browser
+
+SLOW = 20_000  # milliseconds: a server that imports torch, on a machine that does other things as well
+TRAINED = 90_000  # milliseconds: a run of a few seconds, on such a machine
+SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=1&train_digits_batch_size=50"
+
+
+def press(page: Page, label: str) -> None:
+    page.get_by_role("button", name=label, exact=True).click()
+
+
+def train(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=SLOW)
+    press(page, "Train")
+    expect(page.get_by_test_id("stProgress")).to_contain_text("training", timeout=SLOW)
+
+
+def chosen_model(page: Page) -> str:
+    return page.get_by_role("combobox", name="Model").input_value()
+
+
+@pytest.mark.skipif(not digits.available(), reason="MNIST is not on this machine (set RNN_LAB_DATA)")
+def test_a_run_goes_on_through_other_pages_and_a_reload_and_then_reads_a_drawing(
+    page: Page, new_server: live.Server
+) -> None:
+    train(page, f"{new_server.url}/digits?digits_tab=Train&{SMALL}")
+    address = page.url
+    page.get_by_role("link", name="Recall").click()
+    expect(page.locator(".digit")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("gru-1x64 is training:")).to_be_visible(timeout=SLOW)
+    page.goto(address)
+    expect(page.get_by_text("gru-1x64 is trained. On the test data: accuracy")).to_be_visible(timeout=TRAINED)
+    assert chosen_model(page) == "gru-1x64"
+    settle(page)
+    draw(page, 7)
+    assert chosen_model(page) == "gru-1x64"
+
+
+def test_a_run_is_stopped_and_its_best_network_kept(page: Page, server_url: str) -> None:
+    train(page, f"{server_url}/addition?addition_tab=Train&train_addition_epochs=900&train_addition_cell=GRU")
+    expect(page.get_by_test_id("stProgress")).to_contain_text("steps/s", timeout=TRAINED)
+    press(page, "Stop")
+    expect(page.get_by_text("was stopped. On the test data:")).to_be_visible(timeout=TRAINED)
+    assert chosen_model(page).startswith("gru-1x10-bce")
+
+
+def test_two_sessions_train_at_once_and_each_gets_its_own(browser: Browser, server_url: str) -> None:
+    with browser.new_context() as one, browser.new_context() as other:
+        first, second = one.new_page(), other.new_page()
+        train(first, f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=3")
+        train(second, f"{server_url}/recall?recall_tab=Train&train_recall_hidden_size=3&train_recall_num_batches=200")
+        for page, name in ((first, "lstm-1x3-bce"), (second, "bilstm-1x3-num-batches200")):
+            expect(page.get_by_text(f"{name} is trained. On the test data:")).to_be_visible(timeout=TRAINED)
+            assert chosen_model(page) == name
+
+
+def test_nothing_typed_is_lost_while_a_run_starts_and_ends(page: Page, server_url: str) -> None:
+    page.goto(f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=4")
+    box = page.get_by_role("textbox", name="a", exact=True)
+    expect(box).to_be_visible(timeout=SLOW)
+    box.fill("1100")
+    press(page, "Train")
+    page.get_by_role("textbox", name="b", exact=True).fill("0011")
+    expect(page.get_by_text("lstm-1x4-bce is trained.")).to_be_visible(timeout=TRAINED)
+    expect(box).to_have_value("1100")
+    expect(page.locator(".st-key-answer .bits")).to_have_text("01111")
