@@ -31,10 +31,11 @@ FLAGS = [
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: its address without a slash at the end, and the file with its output."""
+    """A running server: its address without a slash at the end, the file with its output, its process."""
 
     url: str
     log: Path
+    pid: int
 
     @property
     def runs(self) -> Path:
@@ -77,7 +78,7 @@ def server(log: Path, app: Path = ROOT / "app.py") -> Iterator[Server]:
     try:
         url = f"http://localhost:{port}"
         _wait_for(f"{url}/_stcore/health", process, log)
-        yield Server(url, log)
+        yield Server(url, log, process.pid)
     finally:
         process.terminate()
         try:
