@@ -32,7 +32,7 @@ $(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
 	$(PIP_INSTALL) -r $<
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.txt requirements-dask.txt $(VENV)/.installed
 	$(PIP_INSTALL) -r $<
 	@touch $@
 

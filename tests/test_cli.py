@@ -61,6 +61,9 @@ def test_a_checkpointed_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["evaluate"], "--all"),
         (["evaluate", "digits-transformer"], "no shipped model"),
         (["pretrain", "digits-transformer"], "no recipe"),
+        (["sweep", "addition", "--seeds", "0", "--folder", "x"], "from 1 up"),
+        (["sweep", "addition", "--hidden-size", "2", "99", "--folder", "x"], "between 1 and 64"),
+        (["sweep", "addition"], "--folder"),
     ],
 )
 def test_bad_input_ends_with_status_1_and_one_line(
@@ -75,7 +78,10 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pyt
     ends_with_one_line(arguments, capsys)
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["train"], ["train", "digits"], ["evaluate"], ["pretrain"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["list"], ["train"], ["train", "digits"], ["evaluate"], ["pretrain"], ["sweep"], ["sweep", "recall"]],
+)
 def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])

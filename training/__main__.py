@@ -1,4 +1,4 @@
-"""The command line: `python -m training {list,train,run,evaluate,pretrain}`."""
+"""The command line: `python -m training {list,train,run,evaluate,pretrain,sweep}`."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ from training.fit import DivergedError, Progress, build, fit
 from training.options import change, options, value
 from training.pretrain import Recipe, pretrain, recipes, write_readme
 from training.runs import Run, RunError
+from training.sweep import SweepError, cell, dask, grid, processes, sweep, table, train
 from training.task import DataError, Settings, Task
 from training.tasks import TASKS
 from training.worker import NICENESS, execute
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(chosen)
-    except (ValueError, DataError, DivergedError, RunError, OSError) as error:
+    except (ValueError, DataError, DivergedError, RunError, SweepError, OSError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         parser.error("stopped.")
@@ -102,6 +103,24 @@ def run_pretrain(chosen: argparse.Namespace) -> None:
         write_readme()
 
 
+def run_sweep(chosen: argparse.Namespace) -> None:
+    """Train every combination of the given settings from every seed, and print what came out, the best first."""
+    task = TASKS[chosen.task]
+    axes = {option.name: getattr(chosen, option.name) for option in options(task)}
+    axes = {name: values for name, values in axes.items() if values is not None}
+    if chosen.seeds is not None:
+        axes["seed"] = range(chosen.seeds)
+    cells = [cell(settings) for settings in grid(task.defaults, axes)]
+    executors = dask(chosen.scheduler) if chosen.scheduler else processes(chosen.jobs)
+    results = []
+    for each, result in tqdm(sweep(cells, chosen.folder, train, executors), total=len(cells), disable=None):
+        results.append((each, result))
+        if chosen.json:
+            print(json.dumps(each | {"result": result}), flush=True)
+    if not chosen.json:
+        print(table(results))
+
+
 def _metric(name: str, number: float) -> str:
     label = name.replace("_", " ")
     return f"{label} {number:.4f}" if name == "loss" else f"{label} {number:.2%}"
@@ -130,11 +149,13 @@ def _print_metrics(rows: Iterable[tuple[str, dict[str, float], Recipe | None]], 
 
 def _parser() -> Parser:
     parser = Parser(prog="python -m training", description="Train, measure and ship the networks of RNN Lab.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{list,train,run,evaluate,pretrain}")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="{list,train,run,evaluate,pretrain,sweep}"
+    )
     listing = _command(commands, "list", run_list, "list the shipped models")
     listing.add_argument("task", nargs="?", choices=TASKS, help="only the models of this task")
-    train = _command(commands, "train", run_train, "train one network")
-    tasks = train.add_subparsers(title="tasks", required=True, dest="task", metavar="{" + ",".join(TASKS) + "}")
+    training = _command(commands, "train", run_train, "train one network")
+    tasks = training.add_subparsers(title="tasks", required=True, dest="task", metavar="{" + ",".join(TASKS) + "}")
     for task in TASKS.values():
         _train_options(tasks.add_parser(task.name, help=f"train a network for the task {task.name}"), task)
     running = _command(commands, "run", run_run, "train a run's folder, from where it stands")
@@ -146,6 +167,10 @@ def _parser() -> Parser:
     evaluate.add_argument("--all", action="store_true", help="all shipped models")
     shipped = _command(commands, "pretrain", run_pretrain, "make the shipped models anew")
     shipped.add_argument("model", nargs="*", help="names of shipped models (default: all)")
+    sweeping = _command(commands, "sweep", run_sweep, "train every combination of some settings, from many seeds")
+    tasks = sweeping.add_subparsers(title="tasks", required=True, dest="task", metavar="{" + ",".join(TASKS) + "}")
+    for task in TASKS.values():
+        _sweep_options(tasks.add_parser(task.name, help=f"sweep settings of the task {task.name}"), task)
     return parser
 
 
@@ -158,21 +183,55 @@ def _command(commands: Any, name: str, run: Any, help: str) -> Parser:
 
 def _train_options(parser: Parser, task: Task) -> None:
     """One command line option for each of the task's settings, with the report's value as the default."""
-    for option in options(task):
-        flag = "--" + option.name.replace("_", "-")
-        default = value(task.defaults, option)
-        help = f"{option.help} (default: {default})".replace("%", "%%")
-        if option.choices:
-            parser.add_argument(flag, choices=option.choices, help=help)
-        elif option.low is None:
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=help)
-        else:
-            parser.add_argument(flag, type=type(default), metavar=f"{option.low:g}..{option.high:g}", help=help)
+    _add_options(parser, task)
     parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
     parser.add_argument(
         "--checkpoint", type=Path, help="keep the state of training here, and go on from it if it exists"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, one object to a line, for a program to read")
+
+
+def _sweep_options(parser: Parser, task: Task) -> None:
+    """The options of training, each with one or several values, and how the sweep is run."""
+    _add_options(parser, task, several=True)
+    parser.add_argument("--seeds", type=_count, metavar="N", help="the seeds 0 to N - 1, instead of --seed")
+    parser.add_argument("--folder", type=Path, required=True, help="where the results lie, and are not computed again")
+    parser.add_argument("--jobs", type=_count, metavar="N", help="how many processes train (default: one per core)")
+    parser.add_argument(
+        "--scheduler", metavar="tcp://...", help="train on the Dask cluster of this scheduler instead of this machine"
+    )
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for every network trained")
+
+
+def _add_options(parser: Parser, task: Task, several: bool = False) -> None:
+    """A flag for every setting of the task; with `several` it takes any number of values."""
+    for option in options(task):
+        flag = "--" + option.name.replace("_", "-")
+        default = value(task.defaults, option)
+        help = f"{option.help} (default: {default})".replace("%", "%%")
+        count = {"nargs": "+"} if several else {}
+        if option.choices:
+            parser.add_argument(flag, choices=option.choices, help=help, **count)
+        elif option.low is not None:
+            parser.add_argument(
+                flag, type=type(default), metavar=f"{option.low:g}..{option.high:g}", help=help, **count
+            )
+        elif several:
+            parser.add_argument(flag, type=_yes_or_no, metavar="{yes,no}", help=help, **count)
+        else:
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=help)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 up, not {text}")
+    return int(text)
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"must be yes or no, not {text}")
+    return text == "yes"
 
 
 if __name__ == "__main__":

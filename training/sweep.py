@@ -1,0 +1,205 @@
+"""Sweeps: any grid of settings and seeds, on the cores of this machine or on a Dask cluster; no cell is computed twice.
+
+A cell is a piece of work that is plain data: a dictionary that JSON can hold. Its result is one too, and lies in the
+sweep's folder under a name made of the cell. What lies there is not computed again, so a sweep that was stopped, or
+whose workers were killed, goes on where it stood.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from models.files import write_whole
+from training.card import LIBRARIES
+from training.fit import DivergedError, build, fit
+from training.options import change, options, value
+from training.task import Option, Settings
+from training.tasks import TASKS
+
+Cell = dict[str, Any]
+Result = dict[str, Any]
+Work = Callable[[Cell], Result]
+# A worker that dies takes its whole pool of processes with it; what dies this often will not get well by itself.
+ATTEMPTS = 5
+
+
+class SweepError(RuntimeError):
+    """A sweep can't go on; the message says why in one sentence."""
+
+
+def grid(settings: Settings, axes: dict[str, Sequence[Any]]) -> list[Settings]:
+    """`settings` with every combination of the axes' values, the last axis running fastest.
+
+    `grid(settings, {"hidden_size": [64, 128], "seed": [0, 1, 2]})` are six settings. Raises ValueError, in one
+    sentence, for a value out of its range.
+    """
+    combinations = itertools.product(*axes.values())
+    return [change(settings, dict(zip(axes, values, strict=True))) for values in combinations]
+
+
+def cell(settings: Settings, **extra: Any) -> Cell:
+    """The cell of one training: the settings, and what else the work must know."""
+    return {"settings": settings.to_dict()} | extra
+
+
+def train(cell: Cell) -> Result:
+    """Train one network, from scratch: its learning curves, and its metrics on all test data.
+
+    `validate_every` in the cell is that of `fit`. A loss that is no number any more is a result, too: `diverged`
+    then says when.
+    """
+    settings = Settings.of(cell["settings"])
+    data = TASKS[settings.task].load_data(settings)
+    network, curves, began = build(settings), [], time.monotonic()
+    try:
+        for progress in fit(network, data, settings, validate_every=cell.get("validate_every")):
+            curves.append(progress.to_dict())
+    except DivergedError as error:
+        return {"diverged": str(error), "curves": curves}
+    seconds = time.monotonic() - began
+    metrics = TASKS[settings.task].exam(network, settings)
+    return {"curves": curves, "metrics": metrics, "parameters": network.num_parameters(), "seconds": seconds}
+
+
+def processes(jobs: int | None = None) -> Callable[[], Executor]:
+    """Makes executors of `jobs` processes on this machine (None: as many as it has cores), of one thread each."""
+    return lambda: ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=get_context("spawn"), initializer=_one_thread)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def dask(scheduler: str) -> Callable[[], Executor]:
+    """Makes executors on the Dask cluster whose scheduler is at `scheduler`, such as tcp://127.0.0.1:8786.
+
+    Its workers must run in a copy of this repository. A task whose worker dies is given to another one.
+    Raises SweepError where `dask.distributed` is not installed or nobody answers.
+    """
+    try:
+        from distributed import Client  # noqa: PLC0415 (an optional extra)
+    except ImportError as error:
+        raise SweepError("--scheduler needs Dask: pip install -r requirements-dask.txt.") from error
+    try:
+        client = Client(scheduler, timeout=10, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise SweepError(f"No Dask scheduler answers at {scheduler}: start one with `dask scheduler`.") from error
+    return lambda: client.get_executor(pure=False, retries=ATTEMPTS)
+
+
+def sweep(
+    cells: Iterable[Cell], folder: Path, work: Work = train, executors: Callable[[], Executor] | None = None
+) -> Iterator[tuple[Cell, Result]]:
+    """Compute what is missing of the cells' results and yield all of them: those on disk first, others as they come.
+
+    Equal cells are one. `work` runs in the executor's processes, so it is a function of a module. What an executor
+    loses with its workers is computed again by a new one. Raises SweepError when another process sweeps into this
+    folder, or workers die again and again, and whatever `work` raises.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {name(each): each for each in cells}
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            missing = {}
+            for key, each in wanted.items():
+                if (folder / key).exists():
+                    yield each, json.loads((folder / key).read_text())["result"]
+                else:
+                    missing[key] = each
+            yield from _compute(missing, folder, work, executors or processes())
+    except Timeout as error:
+        raise SweepError(
+            f"Another process is sweeping into {folder}: wait for it, or choose another folder."
+        ) from error
+
+
+def _compute(
+    missing: dict[str, Cell], folder: Path, work: Work, executors: Callable[[], Executor]
+) -> Iterator[tuple[Cell, Result]]:
+    """Compute all `missing` cells, each into its file; `missing` is empty in the end."""
+    for _ in range(ATTEMPTS):
+        executor, futures = executors(), {}
+        try:
+            futures = {executor.submit(work, each): key for key, each in missing.items()}
+            for future in as_completed(futures):
+                result = future.result()
+                each = missing.pop(futures[future])
+                write_whole(folder / futures[future], record(each, result))
+                yield each, result
+            return
+        except BrokenExecutor:
+            continue
+        finally:
+            for future in futures:
+                future.cancel()
+            executor.shutdown(wait=False)
+    raise SweepError(f"The workers died {ATTEMPTS} times, with {len(missing)} cells to go: is there enough memory?")
+
+
+def name(cell: Cell) -> str:
+    """The name of the file that holds the cell's result: it depends on nothing but what the cell says."""
+    return hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest()[:16] + ".json"
+
+
+def record(cell: Cell, result: Result) -> bytes:
+    """What is written to disk: the cell, its result, and the versions that made it."""
+    return json.dumps({"cell": cell, "result": result, "versions": versions()}).encode()
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that decide a training's result."""
+    return {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
+
+
+def table(results: Iterable[tuple[Cell, Result]]) -> str:
+    """A line for every setting, the best on validation data first: the judged metric's mean and spread over seeds.
+
+    Only settings that differ between the cells are named. A seed whose loss diverged counts in the last column.
+    """
+    groups: dict[str, list[tuple[Settings, Result]]] = {}
+    for each, result in results:
+        settings = Settings.of(each["settings"])
+        groups.setdefault(json.dumps(replace(settings, seed=0).to_dict(), sort_keys=True), []).append(
+            (settings, result)
+        )
+    task = TASKS[next(iter(groups.values()))[0][0].task]
+    named = [option for option in options(task) if option.name != "seed"]
+    varied = [each for each in named if len({str(value(group[0][0], each)) for group in groups.values()}) > 1]
+    rows = sorted((_row(group, varied) for group in groups.values()), key=lambda row: -row[0])
+    return "\n".join(line for _, line in rows)
+
+
+def _row(group: list[tuple[Settings, Result]], varied: list[Option]) -> tuple[float, str]:
+    """The mean validation metric, to sort by, and the line of one setting."""
+    settings = ", ".join(f"{option.name} {value(group[0][0], option)}" for option in varied) or "the defaults"
+    trained = [result for _, result in group if "diverged" not in result]
+    diverged = f", {len(group) - len(trained)} diverged" if len(trained) < len(group) else ""
+    if not trained:
+        return -math.inf, f"{settings}: all {len(group)} diverged"
+    judged = next(iter(trained[0]["curves"][-1]["metrics"]))
+    validation = [result["curves"][-1]["metrics"][judged] for result in trained]
+    test = [result["metrics"][judged] for result in trained]
+    label = judged.replace("_", " ")
+    numbers = f"{label} {_spread(validation)} on validation data, {_spread(test)} on test data"
+    return fmean(validation), f"{settings}: {numbers}, {len(trained)} seeds{diverged}"
+
+
+def _spread(numbers: list[float]) -> str:
+    """ "98.12 %", or with several "98.12 % (97.90 to 98.30)"."""
+    several = f" ({min(numbers):.2%} to {max(numbers):.2%})" if len(numbers) > 1 else ""
+    return f"{fmean(numbers):.2%}{several}"
