@@ -11,6 +11,7 @@ READOUTS: dict[str, str] = {
     "final": "the final hidden state of each direction",
     "last": "the output at the last time step",
     "every": "the output at every time step",
+    "pooled": "the largest and the mean output over all time steps",
 }
 
 
@@ -44,7 +45,8 @@ class Network(nn.Module):
         self.bidirectional, self.readout = bidirectional, readout
         self.card: dict[str, Any] = {}
         self.recurrent = CELLS[cell](input_size, hidden_size, num_layers, batch_first=True, bidirectional=bidirectional)
-        self.linear = nn.Linear(hidden_size * self.num_directions, output_size)
+        features = hidden_size * self.num_directions * (2 if readout == "pooled" else 1)
+        self.linear = nn.Linear(features, output_size)
 
     @property
     def num_directions(self) -> int:
@@ -67,13 +69,15 @@ class Network(nn.Module):
         return logits.squeeze(-1) if self.output_size == 1 else logits
 
     def _features(self, output: Tensor, lengths: Tensor | None) -> Tensor:
-        """What the linear layer reads: (batch, directions * hidden_size), or for every time step.
+        """What the linear layer reads: (batch, directions * hidden_size), twice that when pooled, or every time step's.
 
         Final states are taken from the output, where the backward direction ends at time step 0: PyTorch's own `h_n`
         holds the same numbers, but a training step through it takes a tenth longer.
         """
         if self.readout == "every":
             return output
+        if self.readout == "pooled":
+            return _pool(output, lengths)
         last = output[:, -1] if lengths is None else output[torch.arange(len(lengths)), lengths - 1]
         if self.readout == "last" or not self.bidirectional:
             return last
@@ -82,3 +86,13 @@ class Network(nn.Module):
     def num_parameters(self) -> int:
         """How many numbers training adjusts."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def _pool(output: Tensor, lengths: Tensor | None) -> Tensor:
+    """The maximum and the mean over the time steps that were read: (batch, 2 * features)."""
+    if lengths is None:
+        return torch.cat([output.amax(1), output.mean(1)], dim=1)
+    unread = torch.arange(output.shape[1])[None, :, None] >= lengths[:, None, None]
+    largest = output.masked_fill(unread, -torch.inf).amax(1)
+    mean = output.masked_fill(unread, 0).sum(1) / lengths[:, None]
+    return torch.cat([largest, mean], dim=1)

@@ -58,10 +58,11 @@ def belief(network: Network, x: Tensor | np.ndarray) -> np.ndarray:
     """(T, classes): for each t, the class probabilities had the sequence `x` (T, features) ended after time step t.
 
     A network that reads in one direction holds these answers already: its read-out is applied to every output. A
-    bidirectional one changes its mind about the past as well, so it really reads each prefix, all in one batch.
+    bidirectional one changes its mind about the past as well, and a pooled read-out looks at all of it, so these
+    really read each prefix, all in one batch.
     """
     x = torch.as_tensor(x, dtype=torch.float32)
-    if network.bidirectional:
+    if network.bidirectional or network.readout == "pooled":
         T = len(x)
         logits = network(x.expand(T, *x.shape), torch.arange(1, T + 1))
     else:

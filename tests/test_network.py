@@ -94,3 +94,16 @@ def test_num_parameters_is_pytorchs_count() -> None:
     network = Network(28, 10, cell="gru", hidden_size=256, num_layers=2)
     gru, linear = nn.GRU(28, 256, 2), nn.Linear(256, 10)
     assert network.num_parameters() == sum(p.numel() for m in (gru, linear) for p in m.parameters()) == 616_970
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_pooled_read_out_sees_the_steps_that_were_read_and_no_others(bidirectional: bool) -> None:
+    network = Network(3, 4, cell="gru", hidden_size=5, bidirectional=bidirectional, readout="pooled").eval()
+    x, lengths = torch.randn(6, 7, 3), torch.tensor([1, 2, 3, 5, 6, 7])
+    with torch.no_grad():
+        together = network(x, lengths)
+        for row, length in enumerate(lengths.tolist()):
+            torch.testing.assert_close(together[row], network(x[row : row + 1, :length])[0])
+        output, _ = network.recurrent(x)
+        features = torch.cat([output.max(dim=1).values, output.mean(dim=1)], dim=1)
+        torch.testing.assert_close(network(x), network.linear(features))

@@ -35,21 +35,24 @@ RECALL = replace(
 )
 DIGITS = replace(TASKS["digits"].defaults, cell="rnn", hidden_size=64, num_layers=1, batch_size=1000, epochs=1)
 
+POOLED = replace(DIGITS, readout="pooled", loss="label_smoothing", schedule="one_cycle", bidirectional=True)
+SCRIPTED = [name for name in names() if name != "digits-best"]
 
-@pytest.mark.parametrize("name", names())
+
+@pytest.mark.parametrize("name", SCRIPTED)
 def test_every_shipped_models_script_compiles(name: str) -> None:
     compile(script(card(name)), name, "exec")
 
 
 def test_the_scripts_are_in_pythons_common_style(tmp_path: Path) -> None:
-    for name in names():
+    for name in SCRIPTED:
         (tmp_path / f"{name}.py").write_text(script(card(name)))
     for command in ("check", ("format", "--check")):
         arguments = [command] if isinstance(command, str) else command
         subprocess.run([sys.executable, "-m", "ruff", *arguments, "--isolated", str(tmp_path)], check=True)
 
 
-@pytest.mark.parametrize("settings", [ADDITION, RECALL, replace(RECALL, readout="last", cell="rnn"), DIGITS])
+@pytest.mark.parametrize("settings", [ADDITION, RECALL, replace(RECALL, readout="last", cell="rnn"), DIGITS, POOLED])
 def test_a_script_gets_the_runs_test_accuracy(settings: Settings, tmp_path: Path) -> None:
     if settings.task == "digits" and not digits.available():
         pytest.skip("MNIST is not on this machine (set RNN_LAB_DATA)")
@@ -62,6 +65,12 @@ def test_a_script_gets_the_runs_test_accuracy(settings: Settings, tmp_path: Path
     assert done.returncode == 0, done.stderr
     printed = re.findall(r"test [a-z -]*accuracy (.*)", done.stdout)
     assert printed == [f"{share:.2%}" for name, share in about["metrics"].items() if name.endswith("accuracy")][:2]
+
+
+@pytest.mark.parametrize("data", [{"dataset": "mnist+pen"}, {"dataset": "sklearn"}, {"augmentation": "distort"}])
+def test_what_no_short_script_can_do_is_one_sentence(data: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"\.$"):
+        script(DIGITS.with_data(**data).to_dict())
 
 
 @pytest.mark.parametrize(

@@ -87,3 +87,11 @@ def test_a_network_that_answers_every_time_step_has_no_belief() -> None:
     assert traced.belief is None
     assert traced.probabilities.shape == (6,)
     np.testing.assert_allclose(traced.probabilities, 1 / (1 + np.exp(-traced.logits)), atol=1e-6)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_belief_of_a_pooled_network_is_its_answer_to_each_prefix(bidirectional: bool) -> None:
+    network = Network(3, 4, cell="gru", hidden_size=5, bidirectional=bidirectional, readout="pooled").eval()
+    x = torch.randn(6, 3)
+    answers = [torch.softmax(network(x[None, : t + 1])[0], -1).detach().numpy() for t in range(6)]
+    np.testing.assert_allclose(belief(network, x), answers, atol=1e-6)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from models.store import load, names, save
-from training.card import card
+from training.card import certify
 from training.fit import DivergedError, Progress, build, fit
 from training.options import change, options, value
 from training.pretrain import Recipe, pretrain, recipes, write_readme
@@ -65,7 +65,7 @@ def run_train(chosen: argparse.Namespace) -> None:
         print(json.dumps(progress.to_dict()) if chosen.json else _line(progress), flush=True)
     if not curves:
         raise ValueError(f"{chosen.checkpoint} holds a finished run; delete it to train again.")
-    network.card = card(network, settings, curves, command=f"python -m training {' '.join(sys.argv[1:])}")
+    certify(network, settings, curves, command=f"python -m training {' '.join(sys.argv[1:])}")
     save(network, chosen.out)
     _print_metrics([(str(chosen.out), network.card["metrics"], None)], chosen.json)
 

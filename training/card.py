@@ -12,6 +12,12 @@ from training.tasks import TASKS
 LIBRARIES = ("torch", "torchvision", "numpy")
 
 
+def certify(network: Network, settings: Settings, curves: list[Progress], command: str) -> None:
+    """Calibrate a network that has just been trained, where its task does that, and give it its card."""
+    network.card = TASKS[settings.task].calibrate(network, settings)
+    network.card |= card(network, settings, curves, command)
+
+
 def card(network: Network, settings: Settings, curves: list[Progress], command: str) -> dict[str, Any]:
     """Settings, test metrics, learning curves and versions of a network that has just been trained."""
     task = TASKS[settings.task]

@@ -21,7 +21,9 @@ from training.tasks import TASKS
 SCHEDULES = {
     "constant": "the learning rate stays as it is",
     "linear": "the learning rate falls in a straight line to 0 at the last step",
+    "one_cycle": "the learning rate rises during the first tenth of all steps, then falls along a cosine to 0",
 }
+WARM_UP = 0.1  # of all steps, in the schedule "one_cycle"
 # Validation in the midst of training looks at this many examples, so that it stays cheap; at the end it looks at all.
 VALIDATED = 2000
 # Below this many hidden units the casts cost more than bfloat16 arithmetic saves.
@@ -111,7 +113,8 @@ def fit(
     for x, y in _batches(data, settings, step, steps_per_epoch):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _factor(settings.schedule, step, steps)
-        losses.append(_train_step(network, optimizer, x.to(device), y.to(device), settings))
+        seen = TASKS[settings.task].augment(x.to(device), settings, step)
+        losses.append(_train_step(network, optimizer, seen, y.to(device), settings))
         step += 1
         if step % validate_every == 0 or step == steps:
             progress = _progress(network, data, settings, step, steps, losses, time.monotonic() - began)
@@ -173,6 +176,9 @@ def _clip_gradient(network: Network, largest: float) -> None:
 
 def _factor(schedule: str, step: int, steps: int) -> float:
     """What the learning rate is multiplied by at optimiser step `step` (0-based)."""
+    if schedule == "one_cycle":  # Smith and Topin, "Super-convergence", 2018
+        rise, fall = step / (WARM_UP * steps), (step / steps - WARM_UP) / (1 - WARM_UP)
+        return max(0.01, rise) if rise < 1 else (1 + math.cos(math.pi * fall)) / 2
     return 1 - step / steps if schedule == "linear" else 1.0
 
 

@@ -15,8 +15,22 @@ def squared_error(logits: Tensor, y: Tensor) -> Tensor:
     return F.mse_loss(torch.sigmoid(logits), y)
 
 
+SMOOTHING = 0.05  # of the target's probability is spread over all classes
+
+
+def label_smoothing(logits: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy with smoothed labels (Szegedy et al. 2016); a label below 0 means "none": all classes alike."""
+    if (y >= 0).all():
+        return F.cross_entropy(logits, y, label_smoothing=SMOOTHING)
+    classes = logits.shape[-1]
+    smooth = (1 - SMOOTHING) * F.one_hot(y.clamp(min=0), classes) + SMOOTHING / classes
+    target = torch.where(y[:, None] < 0, torch.full_like(logits, 1 / classes), smooth)
+    return F.cross_entropy(logits, target)
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cross_entropy": F.cross_entropy,
+    "label_smoothing": label_smoothing,
     "bce": F.binary_cross_entropy_with_logits,
     "mse": squared_error,
 }

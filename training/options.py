@@ -34,8 +34,9 @@ def options(task: Task) -> tuple[Option, ...]:
 
 
 def value(settings: Settings, option: Option) -> Any:
-    """The value that `option` has in `settings`."""
-    return settings.data[option.name] if option.name in settings.data else getattr(settings, option.name)
+    """The value that `option` has in `settings`; the default, where they are from before there was such an option."""
+    data = TASKS[settings.task].defaults.data | settings.data
+    return data[option.name] if option.name in data else getattr(settings, option.name)
 
 
 def change(settings: Settings, values: dict[str, Any]) -> Settings:

@@ -7,10 +7,12 @@ from typing import Any
 
 from models.network import Network
 from models.store import WEIGHTS, load, save
-from training.card import card
+from training.card import certify
 from training.fit import Progress, build, fit
 from training.task import Settings
 from training.tasks import TASKS
+
+EPOCHS_OF_BEST = 36
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,15 @@ def _digits() -> Iterator[Recipe]:
         settings = replace(report, **shape)
         yield Recipe(f"digits-{name}", settings, "accuracy", *plain)
         yield Recipe(f"digits-{name}-l2", replace(settings, weight_decay=1e-3), "accuracy", *regularised)
+    yield Recipe("digits-best", _best(report), "accuracy", 0.996, None)
+
+
+def _best(report: Settings) -> Settings:
+    """Ours, for drawings: what people draw on a canvas differs from MNIST more than MNIST's digits from each other."""
+    shape = {"cell": "gru", "hidden_size": 192, "bidirectional": True, "readout": "pooled"}
+    training = {"loss": "label_smoothing", "schedule": "one_cycle", "learning_rate": 2e-3, "batch_size": 128}
+    best = replace(report, **shape, **training, epochs=EPOCHS_OF_BEST)
+    return best.with_data(dataset="mnist+pen", augmentation="distort")
 
 
 def _recall() -> Iterator[Recipe]:
@@ -94,7 +105,7 @@ def pretrain(recipe: Recipe, folder: Path = WEIGHTS) -> Iterator[tuple[int, Prog
         if best is None or merit > best[0]:
             best = merit, network, settings, curves
     _, network, settings, curves = best
-    network.card = card(network, settings, curves, command=f"python -m training pretrain {recipe.name}")
+    certify(network, settings, curves, command=f"python -m training pretrain {recipe.name}")
     network.card |= {"report": recipe.report, "seeds_tried": recipe.seeds}
     save(network, folder / f"{recipe.name}.safetensors")
 

@@ -183,7 +183,7 @@ def describe(settings: Settings) -> str:
     task = TASKS[settings.task]
     parts = [("bi" if settings.bidirectional else "") + settings.cell, f"{settings.num_layers}x{settings.hidden_size}"]
     parts += ["l2"] if settings.weight_decay else []
-    parts += [settings.loss] if len(task.losses) > 1 else []
+    parts += [settings.loss.replace("_", "-")] if settings.loss != "cross_entropy" else []
     changed = {key: value for key, value in settings.data.items() if value != task.defaults.data.get(key)}
     parts += [value if isinstance(value, str) else f"{key}{value}" for key, value in changed.items()]
     return "-".join(parts).replace("_", "-")

@@ -15,7 +15,7 @@ Trains it from nothing but the data, and measures it on the test data.
 Needs torch{more}. Written by RNN Lab.
 """
 
-import os
+{math}import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the same sums in the same order on every machine
 
@@ -89,6 +89,9 @@ DATA = {"digits": DIGITS, "recall": RECALL, "addition": ADDITION}
 READOUTS = {
     "every": "        return self.linear(output).squeeze(-1)  # an answer at every time step\n",
     "last": "        return self.linear(output[:, -1])  # the output at the last time step\n",
+    "pooled": """        # the largest and the mean output over all time steps
+        return self.linear(torch.cat([output.amax(1), output.mean(1)], dim=1))
+""",
     "final": """        # the final state of each direction: the backward one ends at time step 0
         forward, backward = output[:, -1, :HIDDEN_SIZE], output[:, 0, HIDDEN_SIZE:]
         return self.linear(torch.cat([forward, backward], dim=1))
@@ -114,9 +117,18 @@ FORGET_BIAS = """        for name, bias in self.recurrent.named_parameters():
 """
 LOSSES = {
     "cross_entropy": "F.cross_entropy(logits, y)",
+    "label_smoothing": "F.cross_entropy(logits, y, label_smoothing=0.05)",
     "bce": "F.binary_cross_entropy_with_logits(logits, y)",
     "mse": "F.mse_loss(torch.sigmoid(logits), y)",
 }
+# What the learning rate is multiplied by.
+FACTORS = {"constant": "", "linear": "(1 - step / steps)", "one_cycle": "one_cycle(step / steps)"}
+ONE_CYCLE = '''
+def one_cycle(done):
+    """Up during the first tenth of all steps, then down along a cosine."""
+    return max(0.01, 10 * done) if done < 0.1 else (1 + math.cos(math.pi * (done - 0.1) / 0.9)) / 2
+
+'''
 LOOP = '''
 def shuffled(epoch):
     """All batches of an epoch in random order, each of one length."""
@@ -170,19 +182,21 @@ def script(card: dict[str, Any]) -> str:
     head = HEAD.format(
         title=f"{settings.task.capitalize()} with a {kind}, {layers} of {settings.hidden_size} hidden units",
         more=" and torchvision" if digits else "",
+        math="import math\n" if settings.schedule == "one_cycle" else "",
         imports="\nimport torchvision" if digits else "",
     )
     sizes = f"{task.input_size}, HIDDEN_SIZE, NUM_LAYERS, batch_first=True"
     network = NETWORK.format(
         cell={"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}[settings.cell],
         sizes=f"\n            {sizes}, bidirectional=True\n        " if settings.bidirectional else sizes,
-        features="2 * HIDDEN_SIZE" if settings.bidirectional else "HIDDEN_SIZE",
+        features=_features(settings),
         output_size=task.output_size,
         forget_bias=FORGET_BIAS if _has_forget_bias(settings) else "",
         readout=_readout(settings).rstrip("\n"),
     )
     exam = EXAM_OF_BITS if settings.readout == "every" else EXAM
-    return head + _constants(settings) + DATA[settings.task] + network + _loop(settings, card) + exam
+    schedule = ONE_CYCLE if settings.schedule == "one_cycle" else ""
+    return head + _constants(settings) + DATA[settings.task] + network + schedule + _loop(settings, card) + exam
 
 
 def _checked(card: dict[str, Any]) -> Settings:
@@ -191,13 +205,21 @@ def _checked(card: dict[str, Any]) -> Settings:
     if task is None:
         raise ValueError("This card names no task of the lab.")
     if settings.data.get("dataset", "mnist") != "mnist":
-        raise ValueError("A script with nothing but torch and torchvision can't get scikit-learn's digits.")
+        raise ValueError("A script with nothing but torch and torchvision can get no other digits than MNIST's.")
+    if settings.data.get("augmentation", "none") != "none":
+        raise ValueError("A script that distorts its images would be longer than anyone reads: see training/tasks.")
     own = {name: value for name, value in settings.to_dict().items() if name not in ("task", "data")}
     return change(task.defaults, own | settings.data)
 
 
 def _has_forget_bias(settings: Settings) -> bool:
     return settings.cell == "lstm" and settings.forget_bias > 0
+
+
+def _features(settings: Settings) -> str:
+    """How many numbers the linear layer reads."""
+    count = (2 if settings.bidirectional else 1) * (2 if settings.readout == "pooled" else 1)
+    return f"{count} * HIDDEN_SIZE" if count > 1 else "HIDDEN_SIZE"
 
 
 def _readout(settings: Settings) -> str:
@@ -212,15 +234,16 @@ def _constants(settings: Settings) -> str:
     names += ["gradient_clipping"] if settings.gradient_clipping else []
     names += ["forget_bias"] if _has_forget_bias(settings) else []
     values = {name: getattr(settings, name) for name in names}
-    values |= {name: value for name, value in settings.data.items() if name != "dataset"}
+    values |= {name: value for name, value in settings.data.items() if name not in ("dataset", "augmentation")}
     return "".join(f"{name.upper()} = {value!r}\n" for name, value in values.items())
 
 
 def _loop(settings: Settings, card: dict[str, Any]) -> str:
     """The training loop with no more in it than this run used."""
-    falls, half = settings.schedule == "linear", card.get("precision") == "bfloat16"
+    factor, half = FACTORS[settings.schedule], card.get("precision") == "bfloat16"
+    falls = bool(factor)
     loss = LOSSES[settings.loss]
-    lines = ["for group in optimizer.param_groups:", '    group["lr"] = LEARNING_RATE * (1 - step / steps)'] * falls
+    lines = ["for group in optimizer.param_groups:", f'    group["lr"] = LEARNING_RATE * {factor}'] * falls
     if half:
         lines += ['with torch.autocast("cpu", torch.bfloat16):', "    logits = network(x)"]
     else:

@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from models.network import Network
 from models.store import load, save
-from training.card import card
+from training.card import certify
 from training.fit import Progress, build, checkpoint_step, fit
 from training.runs import Run, RunError
 from training.tasks import TASKS
@@ -101,6 +101,6 @@ def _stop(run: Run) -> None:
 
 def _finish(run: Run, network: Network, curves: list[Progress]) -> None:
     """Write the run's result with its card."""
-    network.card = card(network, run.settings, curves, command=f"python -m training run {run.folder}")
+    certify(network, run.settings, curves, command=f"python -m training run {run.folder}")
     network.card["name"] = run.name
     save(network, run.weights)

@@ -6,26 +6,18 @@ those that come from the canvas are rounded at once, so that a link shows the ve
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-SIDE = 280  # pixels of the square that one draws in
+from training.tasks.strokes import SIDE, Stroke, render
+
+__all__ = ["SIDE", "Stroke", "decode", "encode", "from_canvas", "render", "to_canvas"]
+
 STRIP = 36  # pixels above it, where the canvas shows its own tools
 FARTHEST = 4 * SIDE  # pixels: no point lies farther out
 TOLERANCE = 1.0  # pixels that a simplified stroke may lie beside the original
-FINE = 3  # a drawing is painted this much larger and then shrunk, for smooth edges
 PIECES = 6  # straight pieces for each curve of the canvas
-
-
-@dataclass(frozen=True)
-class Stroke:
-    """A line of `width` pixels through `points` (n, 2), with round ends and corners."""
-
-    width: int
-    points: np.ndarray
 
 
 def from_canvas(drawing: dict[str, Any]) -> list[Stroke]:
@@ -37,18 +29,6 @@ def from_canvas(drawing: dict[str, Any]) -> list[Stroke]:
 def to_canvas(strokes: list[Stroke]) -> dict[str, Any]:
     """What the canvas takes as `initial_drawing` to show these strokes, each to be moved or undone as if just drawn."""
     return {"version": "7.4.0", "objects": [_to_path(stroke) for stroke in strokes]}
-
-
-def render(strokes: list[Stroke]) -> np.ndarray:
-    """The drawing as pixels, (280, 280) uint8: black ink, 0, on white paper, 255."""
-    image = Image.new("L", (SIDE * FINE, SIDE * FINE), 255)
-    draw = ImageDraw.Draw(image)
-    for stroke in strokes:
-        points, radius = stroke.points * FINE, stroke.width * FINE / 2
-        draw.line([tuple(point) for point in points], fill=0, width=round(2 * radius), joint="curve")
-        for x, y in points[[0, -1]]:
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
-    return np.asarray(image.reduce(FINE))
 
 
 def encode(strokes: list[Stroke]) -> str:

@@ -1,16 +1,22 @@
 """Digits: MNIST images read row by row, 28 time steps of 28 pixels (the report's section 2.1.1)."""
 
 import os
+from functools import cache
 from pathlib import Path
 
+import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.network import Network
 from training.metrics import evaluate
 from training.task import Data, DataError, Examples, Option, Settings, Task
-from training.tasks import sklearn_digits
+from training.tasks import pen, sklearn_digits
+from training.tasks.distort import distort
 from training.tasks.download import SUMS, fetch
 from training.tasks.prepare import prepare
+from training.tasks.scribbles import HELD_BACK, TRAINED, Kind, scribbles
 
 SIDE = 28
 CLASSES = 10
@@ -18,6 +24,7 @@ TRAIN = 50_000
 FILES = tuple(SUMS)
 DATASETS = {
     "mnist": "MNIST: 50,000 images to train on, 10,000 to validate, 10,000 to test",
+    "mnist+pen": "MNIST's, and those of pen strokes drawn anew, and scribbles that are no digit",
     "sklearn": "scikit-learn's digits, 8x8 brought to 28x28: 1,283 to train on, 257 to validate, 257 to test",
 }
 
@@ -61,6 +68,18 @@ def missing(error: Exception) -> str:
     )
 
 
+AUGMENTATIONS = {
+    "none": "every epoch sees the same images",
+    "distort": "every epoch sees them turned, slanted, scaled, shifted, bent, thicker or thinner",
+}
+PEN_DIGITS = 5746  # of the writers to train on
+DRAWN = 6  # how often every pen digit is drawn for training
+SCRIBBLES = 6000
+NO_DIGIT = -1  # the label of a scribble
+BINS = 15  # of the expected calibration error
+REFUSED = 0.005  # share of the validation digits that may be refused: well below the 1 % that is too much
+
+
 def dataset(settings: Settings) -> str:
     """One of DATASETS; networks from before there was a choice were trained on MNIST."""
     return str(settings.data.get("dataset", "mnist"))
@@ -72,11 +91,22 @@ def load_data(settings: Settings) -> Data:
         x, y = sklearn_digits.prepared()
         return Data(*(Examples(((x[part], y[part]),)) for part in sklearn_digits.split()))
     x, y = mnist(train=True)
-    return Data(
-        Examples(((x[:TRAIN], y[:TRAIN]),)),
-        Examples(((x[TRAIN:], y[TRAIN:]),)),
-        _test(settings),
-    )
+    train, validation = (x[:TRAIN], y[:TRAIN]), (x[TRAIN:], y[TRAIN:])
+    if dataset(settings) == "mnist+pen":
+        drawn = _drawn("train", DRAWN)
+        train = tuple(torch.cat(parts) for parts in zip(train, drawn, _scribbles(TRAINED, SCRIBBLES), strict=True))
+        return Data(Examples((train,)), Examples((validation, _drawn("validation", 1))), _test(settings))
+    return Data(Examples((train,)), Examples((validation,)), _test(settings))
+
+
+@cache
+def _drawn(part: str, times: int) -> tuple[Tensor, Tensor]:
+    """Pen digits of the writers of this part, each drawn `times` times."""
+    return pen.drawings(pen.load(folder()), part, times, seed=0)
+
+
+def _scribbles(kinds: tuple[Kind, ...], count: int) -> tuple[Tensor, Tensor]:
+    return scribbles(kinds, count, seed=0), torch.full((count,), NO_DIGIT)
 
 
 def _test(settings: Settings) -> Examples:
@@ -91,8 +121,66 @@ def correct(logits: Tensor, y: Tensor) -> dict[str, Tensor]:
 
 
 def exam(network: Network, settings: Settings) -> dict[str, float]:
-    """Loss and accuracy on the test images."""
-    return evaluate(network, _test(settings), settings.loss, correct)
+    """Loss and accuracy on the test images.
+
+    For a network that was taught drawings, too: the accuracy on those of writers it never saw; the expected calibration
+    error on the test images (Guo et al. 2017, 15 bins); and the shares of the test images, and of scribbles of kinds it
+    never saw, that are less probable than the card's `refusal_threshold`.
+    """
+    metrics = evaluate(network, _test(settings), settings.loss, correct)
+    if dataset(settings) != "mnist+pen":
+        return metrics
+    drawn = evaluate(network, Examples((_drawn("test", 2),)), settings.loss, correct)
+    x, y = mnist(train=False)
+    tested, threshold = answers(network, x), network.card["refusal_threshold"]
+    refused = {
+        "refused_digits": tested.amax(-1) < threshold,
+        "refused_drawings": answers(network, _drawn("test", 2)[0]).amax(-1) < threshold,
+        "refused_scribbles": answers(network, scribbles(HELD_BACK, 1000, seed=1)).amax(-1) < threshold,
+    }
+    metrics |= {"drawn_accuracy": drawn["accuracy"], "calibration_error": calibration_error(tested, y)}
+    return metrics | {name: share.double().mean().item() for name, share in refused.items()}
+
+
+@torch.inference_mode()
+def answers(network: Network, x: Tensor) -> Tensor:
+    """The probabilities (N, 10) of the classes for images (N, 28, 28)."""
+    return torch.cat([torch.softmax(network(part), dim=-1) for part in x.split(1000)])
+
+
+def calibration_error(probabilities: Tensor, y: Tensor) -> float:
+    """The expected calibration error: by how much accuracy and confidence differ, on average over BINS bins."""
+    confidence, said = probabilities.max(-1)
+    bins = (confidence * BINS).long().clamp(max=BINS - 1)
+    excess = torch.zeros(BINS).index_add_(0, bins, confidence - (said == y).float())
+    return (excess.abs().sum() / len(y)).item()
+
+
+def calibrate(network: Network, settings: Settings) -> dict[str, float]:
+    """Make the network as sure as it is right (temperature scaling, Guo et al. 2017), on validation data.
+
+    Only for a network that was taught scribbles, too. The temperature is divided out of the read-out's weights, so the
+    network stays a plain one. Returns it, and the probability below which an answer is to be refused.
+    """
+    if dataset(settings) != "mnist+pen":
+        return {}
+    (x, y), (drawn, labels) = load_data(settings).validation.groups
+    with torch.inference_mode():
+        logits = torch.cat([network(part) for part in torch.cat([x, drawn]).split(1000)]).double()
+        targets = torch.cat([y, labels])
+        loss = minimize_scalar(lambda t: F.cross_entropy(logits / t, targets).item(), bounds=(0.1, 10))
+        for parameter in network.linear.parameters():
+            parameter.div_(loss.x)
+        threshold = torch.softmax(logits[: len(x)] / loss.x, dim=-1).amax(-1).quantile(REFUSED)
+    return {"temperature": float(loss.x), "refusal_threshold": float(threshold)}
+
+
+def augment(x: Tensor, settings: Settings, step: int) -> Tensor:
+    """Distorts the images where the settings say so."""
+    if settings.data.get("augmentation", "none") == "none":
+        return x
+    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+    return distort(x, generator)
 
 
 def check(settings: Settings) -> None:
@@ -101,7 +189,8 @@ def check(settings: Settings) -> None:
 
 def size(settings: Settings) -> tuple[int, int]:
     """The images to train on, of 28 rows."""
-    return sklearn_digits.TRAIN if dataset(settings) == "sklearn" else TRAIN, SIDE
+    counts = {"mnist": TRAIN, "mnist+pen": TRAIN + DRAWN * PEN_DIGITS + SCRIBBLES, "sklearn": sklearn_digits.TRAIN}
+    return counts[dataset(settings)], SIDE
 
 
 def source(settings: Settings) -> str:
@@ -114,8 +203,8 @@ TASK = Task(
     source=source,
     input_size=SIDE,
     output_size=CLASSES,
-    losses=("cross_entropy",),
-    readouts=("final", "last"),
+    losses=("cross_entropy", "label_smoothing"),
+    readouts=("final", "last", "pooled"),
     largest_hidden_size=512,
     defaults=Settings(
         task="digits",
@@ -128,16 +217,23 @@ TASK = Task(
         learning_rate=1e-3,
         batch_size=100,
         epochs=5,
-        data={"dataset": "mnist"},
+        data={"dataset": "mnist", "augmentation": "none"},
     ),
     options=(
         Option("dataset", "; ".join(f"{name}: {text}" for name, text in DATASETS.items()), choices=tuple(DATASETS)),
+        Option(
+            "augmentation",
+            "; ".join(f"{name}: {text}" for name, text in AUGMENTATIONS.items()),
+            choices=tuple(AUGMENTATIONS),
+        ),
     ),
     load_data=load_data,
     correct=correct,
     exam=exam,
     check=check,
     size=size,
+    augment=augment,
+    calibrate=calibrate,
 )
 
 __all__ = ["TASK", "available", "mnist", "prepare"]
