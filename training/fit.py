@@ -1,6 +1,5 @@
 """The one training loop: a generator of progress. To stop training is to stop iterating."""
 
-import itertools
 import json
 import math
 import time
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from models.network import Network
 from models.store import WeightsError, read, write
 from training.metrics import LOSSES, evaluate
-from training.task import Data, Settings
+from training.task import Data, Examples, Settings
 from training.tasks import TASKS
 
 SCHEDULES = {
@@ -112,7 +111,7 @@ def fit(
     began, losses = time.monotonic(), []
     for x, y in _batches(data, settings, step, steps_per_epoch):
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * _factor(settings.schedule, step, steps)
+            group["lr"] = learning_rate(settings, step, steps)
         seen = TASKS[settings.task].augment(x.to(device), settings, step)
         losses.append(_train_step(network, optimizer, seen, y.to(device), settings))
         step += 1
@@ -147,9 +146,16 @@ def _has_bfloat16(device: str) -> bool:
 def _batches(data: Data, settings: Settings, step: int, steps_per_epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
     """All batches from optimiser step `step` to the end of the last epoch."""
     for epoch in range(step // steps_per_epoch, settings.epochs):
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
         done = max(0, step - epoch * steps_per_epoch)
-        yield from itertools.islice(data.train.batches(settings.batch_size, generator), done, None)
+        for group, part in batch_order(data.train, settings, epoch)[done:]:
+            x, y = data.train.groups[group]
+            yield x[part], y[part]
+
+
+def batch_order(train: Examples, settings: Settings, epoch: int) -> list[tuple[int, Tensor]]:
+    """The batches of an epoch, by group and examples: they depend on the seed and the epoch only."""
+    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+    return train.order(settings.batch_size, generator)
 
 
 def _train_step(network: Network, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, settings: Settings) -> Tensor:
@@ -174,8 +180,12 @@ def _clip_gradient(network: Network, largest: float) -> None:
         nn.utils.clip_grads_with_norm_(network.parameters(), largest, norm)
 
 
+def learning_rate(settings: Settings, step: int, steps: int) -> float:
+    """The learning rate at optimiser step `step` (0-based) of `steps`."""
+    return settings.learning_rate * _factor(settings.schedule, step, steps)
+
+
 def _factor(schedule: str, step: int, steps: int) -> float:
-    """What the learning rate is multiplied by at optimiser step `step` (0-based)."""
     if schedule == "one_cycle":  # Smith and Topin, "Super-convergence", 2018
         rise, fall = step / (WARM_UP * steps), (step / steps - WARM_UP) / (1 - WARM_UP)
         return max(0.01, rise) if rise < 1 else (1 + math.cos(math.pi * fall)) / 2

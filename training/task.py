@@ -74,17 +74,21 @@ class Examples:
 
     def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one sequence length each; with a generator in random order, else in the stored one."""
+        for group, part in self.order(batch_size, generator):
+            x, y = self.groups[group]
+            yield x[part], y[part]
+
+    def order(self, batch_size: int, generator: torch.Generator | None = None) -> list[tuple[int, Tensor]]:
+        """The batches of `batches` by number: the group, and which of its examples."""
         order = [
-            (x, y, part)
-            for x, y in self.groups
+            (group, part)
+            for group, (x, _) in enumerate(self.groups)
             for part in (torch.randperm(len(x), generator=generator) if generator else torch.arange(len(x))).split(
                 batch_size
             )
         ]
         shuffled = torch.randperm(len(order), generator=generator).tolist() if generator else range(len(order))
-        for number in shuffled:
-            x, y, part = order[number]
-            yield x[part], y[part]
+        return [order[number] for number in shuffled]
 
 
 @dataclass(frozen=True)
