@@ -1,4 +1,4 @@
-"""The command line: `python -m training {list,train,run,evaluate,pretrain,sweep}`."""
+"""The command line: `python -m training {list,train,run,evaluate,pretrain,sweep,report}`."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from training.card import certify
 from training.fit import DivergedError, Progress, build, fit
 from training.options import change, options, value
 from training.pretrain import Recipe, pretrain, recipes, write_readme
+from training.report import FOLDER, PARTS, run
 from training.runs import Run, RunError
 from training.sweep import SweepError, cell, dask, grid, processes, sweep, table, train
 from training.task import DataError, Settings, Task
@@ -121,6 +122,16 @@ def run_sweep(chosen: argparse.Namespace) -> None:
         print(table(results))
 
 
+def run_report(chosen: argparse.Namespace) -> None:
+    """Compute the parts of the report that are not there yet, and write them to the folder of results."""
+    parts = [PARTS[name] for name in chosen.only or PARTS]
+    for part in parts:
+        total = len(part.cells(chosen.seeds or part.seeds))
+        for done in tqdm(run(part, chosen.seeds, chosen.folder, chosen.jobs), part.name, total, disable=None):
+            if chosen.json:
+                print(json.dumps({"part": part.name, "done": done, "of": total}), flush=True)
+
+
 def _metric(name: str, number: float) -> str:
     label = name.replace("_", " ")
     return f"{label} {number:.4f}" if name == "loss" else f"{label} {number:.2%}"
@@ -150,7 +161,7 @@ def _print_metrics(rows: Iterable[tuple[str, dict[str, float], Recipe | None]], 
 def _parser() -> Parser:
     parser = Parser(prog="python -m training", description="Train, measure and ship the networks of RNN Lab.")
     commands = parser.add_subparsers(
-        title="commands", required=True, metavar="{list,train,run,evaluate,pretrain,sweep}"
+        title="commands", required=True, metavar="{list,train,run,evaluate,pretrain,sweep,report}"
     )
     listing = _command(commands, "list", run_list, "list the shipped models")
     listing.add_argument("task", nargs="?", choices=TASKS, help="only the models of this task")
@@ -171,6 +182,14 @@ def _parser() -> Parser:
     tasks = sweeping.add_subparsers(title="tasks", required=True, dest="task", metavar="{" + ",".join(TASKS) + "}")
     for task in TASKS.values():
         _sweep_options(tasks.add_parser(task.name, help=f"sweep settings of the task {task.name}"), task)
+    report = _command(commands, "report", run_report, "measure again what the lab report measured, over many seeds")
+    report.add_argument(
+        "--only", nargs="+", choices=PARTS, metavar="NAME", help=f"only these parts: {', '.join(PARTS)}"
+    )
+    seeds = ", ".join(f"{part.name} {part.seeds}" for part in PARTS.values())
+    report.add_argument("--seeds", type=_count, metavar="N", help=f"seeds of each setting (default: {seeds})")
+    report.add_argument("--jobs", type=_count, metavar="N", help="how many processes train (default: one per core)")
+    report.add_argument("--folder", type=Path, default=FOLDER, help="where the results are written")
     return parser
 
 

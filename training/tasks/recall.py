@@ -77,7 +77,7 @@ def load_data(settings: Settings) -> Data:
         batches[num_batches - test : num_batches],
         batches[num_batches:],
     )
-    return Data(_examples(train), _examples(validation), _examples(tested))
+    return Data(examples(train), examples(validation), examples(tested))
 
 
 def accuracy_by_length(
@@ -86,13 +86,13 @@ def accuracy_by_length(
     """The accuracy on `count` random sequences of each length, all of which must hold the index."""
     rows = []
     for length in lengths:
-        tested = _examples(generate(index, count, 1, seed + length, length, length))
+        tested = examples(generate(index, count, 1, seed + length, length, length))
         rows.append({"length": length, "accuracy": evaluate(network, tested, "cross_entropy", correct)["accuracy"]})
     return rows
 
 
-def _examples(batches: list[tuple[Tensor, Tensor]]) -> Examples:
-    """The batches joined into one group per length, one-hot."""
+def examples(batches: list[tuple[Tensor, Tensor]]) -> Examples:
+    """The batches of `generate` joined into one group per length, one-hot."""
     groups = []
     for length in sorted({digits.shape[1] for digits, _ in batches}):
         digits, targets = zip(*(batch for batch in batches if batch[0].shape[1] == length), strict=True)

@@ -1,0 +1,72 @@
+"""What numbers from several seeds say: a mean with its interval, and a comparison seed by seed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+SIGNIFICANT = 1 - CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of `n` numbers, with the interval [low, high] in which the true one lies with 95 % confidence."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How two settings compare over the same seeds: `difference` is the mean of first - second.
+
+    `p` is the two-sided p-value of the paired t-test (Student 1908); `wins` of the `n` seeds favour the first setting,
+    `losses` the second, the others neither.
+    """
+
+    difference: float
+    p: float
+    wins: int
+    losses: int
+    n: int
+
+    @property
+    def better(self) -> int:
+        """1 where the first is better beyond chance, -1 where the second is, 0 where neither is."""
+        return int(math.copysign(1, self.difference)) if self.p < SIGNIFICANT else 0
+
+
+def mean(values: Sequence[float]) -> Mean:
+    """Mean and 95 % interval by Student's t distribution; of a single number, or of equal ones, a point.
+
+    Raises ValueError where there is no number.
+    """
+    if not values:
+        raise ValueError("There are no numbers to take the mean of.")
+    centre, error = float(np.mean(values)), float(stats.sem(values)) if len(values) > 1 else 0.0
+    if error == 0:
+        return Mean(centre, centre, centre, len(values))
+    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, centre, error)
+    return Mean(centre, float(low), float(high), len(values))
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
+    """Compare two settings whose i-th numbers come from the same seed.
+
+    Where all differences are equal a t-test is not defined: then p is 1 if they are 0, and else 0. One pair proves
+    nothing, so its p is 1. Raises ValueError for lists of different lengths.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"A paired comparison needs as many numbers of both, not {len(first)} and {len(second)}.")
+    differences = np.subtract(first, second)
+    if np.ptp(differences) == 0:
+        p = 0.0 if differences[0] != 0 and len(differences) > 1 else 1.0
+    else:
+        p = float(stats.ttest_rel(first, second).pvalue)
+    wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
+    return Paired(float(differences.mean()), p, wins, losses, len(differences))
