@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.task import DataError
-from training.tasks import digits, samples
+from training.tasks import digits, samples, sklearn_digits
 
 
 def idx(path: Path, array: np.ndarray) -> None:
@@ -85,3 +85,20 @@ def test_without_mnist_scikit_learns_digits_are_prepared_and_named() -> None:
         assert 0 <= sample.image.min() < 0.1 < 0.5 < sample.image.max() <= 1
     with pytest.raises(ValueError, match="from 0 to 1796"):
         samples.sample(1797)
+
+
+def test_every_one_of_scikit_learns_digits_keeps_its_ink() -> None:
+    images, labels = sklearn_digits.prepared()
+    assert (images.shape, labels.shape) == ((1797, 28, 28), (1797,))
+    assert images.amax((1, 2)).min() > 0.9
+    shares = images.mean((1, 2))  # MNIST's lie between 2 % and 40 %
+    assert 0.05 < shares.min() <= shares.max() < 0.25
+
+
+@pytest.mark.usefixtures("without_mnist")
+def test_the_page_shows_the_images_that_one_trains_on() -> None:
+    images, labels = sklearn_digits.prepared()
+    for number in (0, 505, 1796):  # 505 fills the top and the bottom row of its frame
+        sample = samples.sample(number)
+        np.testing.assert_array_equal(sample.image, images[number].numpy())
+        assert sample.label == labels[number]

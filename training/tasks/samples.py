@@ -37,7 +37,7 @@ def count() -> int:
 
 
 def sample(number: int) -> Sample:
-    """The test image with this number, MNIST's untouched, scikit-learn's (8x8) brought to 28x28 by `digits.prepare`.
+    """The test image with this number, MNIST's untouched, scikit-learn's (8x8) brought to 28x28.
 
     Raises ValueError where there is no such number, and DataError where MNIST's files are not whole.
     """
@@ -48,7 +48,7 @@ def sample(number: int) -> Sample:
         label = int(_read(LABELS, LABEL_HEADER + number, 1)[0])
         return Sample(pixels.astype(np.float32) / 255, label, MNIST_SOURCE)
     images, labels = sklearn_digits.raw()
-    return Sample(digits.prepare(images[number]), int(labels[number]), sklearn_digits.SOURCE)
+    return Sample(sklearn_digits.in_mnist_form(images[number]), int(labels[number]), sklearn_digits.SOURCE)
 
 
 def validation(settings: Settings, count: int) -> list[Sample]:

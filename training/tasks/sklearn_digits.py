@@ -26,11 +26,19 @@ def raw() -> tuple[np.ndarray, np.ndarray]:
     return np.round(bundled.images * (255 / 16)).astype(np.uint8), bundled.target
 
 
+def in_mnist_form(image: np.ndarray) -> np.ndarray:
+    """One of the images, (8, 8) uint8, in MNIST's form: (28, 28) float32 in [0, 1], ink = 1.
+
+    Many fill their frame to its edge; with a blank border `prepare` can tell their ink from the ground.
+    """
+    return prepare(np.pad(image, 1))
+
+
 @cache
 def prepared() -> tuple[Tensor, Tensor]:
     """The images in MNIST's form, (1797, 28, 28) float32 in [0, 1], ink = 1, and labels (1797,) int64."""
     images, labels = raw()
-    return torch.from_numpy(np.stack([prepare(image) for image in images])), torch.from_numpy(labels).long()
+    return torch.from_numpy(np.stack([in_mnist_form(image) for image in images])), torch.from_numpy(labels).long()
 
 
 def split() -> tuple[Tensor, Tensor, Tensor]:
