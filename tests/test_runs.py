@@ -220,6 +220,28 @@ def test_a_deleted_folder_ends_its_run_and_not_the_engine(engine: Engine) -> Non
         Run(run.folder).state()
 
 
+@pytest.mark.parametrize(
+    ("ends", "kept"), [("sys.exit('It broke.')", "It broke."), ("print('odd', file=sys.stderr)", "")]
+)
+def test_only_the_last_words_of_failed_children_are_kept(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, ends: str, kept: str
+) -> None:
+    """They are all that the engine keeps of runs that have ended, so they must not pile up."""
+
+    def spawn(run: Run, *_: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", f"import sys; {ends}"]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr("training.engine.REMEMBERED", 2)
+    monkeypatch.setattr(engine, "_spawn", spawn)
+    every = [runs.create(QUICK, name) for name in "abcd"]
+    for run in every:
+        engine.submit(run)
+    wait_for(lambda: not engine._queue and not engine._children)
+    assert [engine.message(run) for run in every] == ["", "", kept, kept]
+    assert len(engine._last_words) == (2 if kept else 0)
+
+
 def test_rename_and_delete() -> None:
     run = runs.create(QUICK, "old name")
     run.rename("new name")

@@ -15,6 +15,7 @@ from training.runs import RESUMABLE, Run, RunError
 LONGEST_QUEUE = 60
 LOOK_EVERY = 0.2  # seconds between two looks at the children
 PATIENCE = 10.0  # seconds that a child gets to end by itself
+REMEMBERED = 100  # failed children whose last words are kept
 ROOT = Path(__file__).parents[1]
 
 
@@ -105,8 +106,17 @@ class Engine:
                 for run, child in list(self._children.items()):
                     if child.poll() is not None:
                         del self._children[run]
-                        self._last_words[run] = _last_line(child)
+                        self._remember(run, child)
                 self._start_next()
+
+    def _remember(self, run: Run, child: subprocess.Popen[str]) -> None:
+        """Keep the last words of a child that failed; one that did not may still have printed a warning."""
+        self._last_words.pop(run, None)
+        words = _last_line(child)
+        if child.returncode and words:
+            self._last_words[run] = words
+        while len(self._last_words) > REMEMBERED:
+            del self._last_words[next(iter(self._last_words))]  # the oldest: a server may see thousands of runs
 
     def _start_next(self) -> None:
         while self._queue and len(self._children) < self.workers and not self._ended.is_set():
