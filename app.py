@@ -99,3 +99,11 @@ st.markdown(
     "that Addition gets wrong. All of this is live: every colour and every number comes from a network in this "
     "repository, trained on a laptop."
 )
+st.markdown(
+    "**And then?** Train your own, in the tab *Train* of every page: choose a cell, its size and all the rest, and "
+    "watch it learn. An adder takes a few seconds. Then lay it beside the others in *Runs*, with its learning curves."
+)
+with st.container(horizontal=True, gap="medium"):
+    train = {"addition_tab": "Train"}
+    st.page_link("pages/addition.py", label="Train an adder", icon=":material/model_training:", query_params=train)
+    st.page_link("pages/runs.py", label="Compare in Runs", icon=":material/monitoring:")

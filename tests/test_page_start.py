@@ -23,3 +23,13 @@ def test_it_fits_a_phone(phone_page: Page, server_url: str) -> None:
     phone_page.goto(server_url)
     expect(phone_page.get_by_role("link", name="Draw a digit")).to_be_visible(timeout=20_000)
     assert phone_page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.browser
+def test_it_leads_to_training_and_to_the_runs(page: Page, server_url: str) -> None:
+    page.goto(server_url)
+    page.get_by_role("link", name="Train an adder").click()
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=20_000)
+    page.go_back()
+    page.get_by_role("link", name="Compare in Runs").click()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible(timeout=20_000)
