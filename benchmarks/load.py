@@ -75,6 +75,14 @@ class Session:
                 self.repeated[answer.auto_rerun.fragment_id] = answer.auto_rerun.interval
             elif kind == "script_finished" and answer.script_finished in DONE:
                 return "\n".join(texts)
+            elif kind == "script_finished":
+                self.repeated.clear()  # the whole script runs anew, and says what is to be repeated from now on
+
+    async def repeat(self) -> None:
+        """Have each fragment run that is to be repeated, as the browser does by itself."""
+        for fragment in list(self.repeated):
+            if fragment in self.repeated:
+                await self.run(fragment)
 
     def _read(self, message: ForwardMsg, texts: list[str]) -> None:
         element = message.delta.new_element
@@ -158,8 +166,7 @@ async def trainer(kind: str, url: str, end: float, results: Results) -> None:
             results.errors.append(f"{kind}: no run was started")
         while time.monotonic() < end:
             start = time.monotonic()
-            for fragment in list(session.repeated):
-                await session.run(fragment)
+            await session.repeat()
             results.seconds.setdefault("curves of a run", []).append(time.monotonic() - start)
             await asyncio.sleep(min(session.repeated.values(), default=1.0))
 
