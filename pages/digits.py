@@ -212,7 +212,7 @@ def show_predictions(settings: Settings, trained: Network) -> None:
         for shown in images:
             answer = int(belief(trained, shown.image)[-1].argmax())
             sign = ":green[✓]" if answer == shown.label else ":red[✗]"
-            with st.container(width=64, gap="xxsmall"):
+            with st.container(width=64, gap="xxsmall", horizontal_alignment="center"):
                 st.image(1 - shown.image, width=64, alt=f"A handwritten {shown.label}")
                 st.markdown(f"**{answer}** {sign}")
 

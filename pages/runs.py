@@ -111,6 +111,7 @@ def show_table(every: dict[str, Entry]) -> None:
         on_select=lambda: take_rows(key, shown),
         selection_mode="multi-row",
         height=min(420, 38 + 35 * len(shown)),
+        placeholder="",
         alt="Runs and shipped models",
     )
 
@@ -157,9 +158,7 @@ def show_actions(chosen: list[Entry]) -> None:
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown(f"Delete {', '.join(entry.name for entry in mine)} with weights and curves, for good?")
                 st.button("Delete for good", on_click=delete, args=(mine,), key="runs_delete")
-        st.download_button(
-            "Curves (CSV)", curves_csv(chosen), "curves.csv", icon=":material/download:", on_click="ignore"
-        )
+        show_download("Curves (CSV)", curves_csv(chosen), "curves.csv")
     if problem := st.session_state.pop("runs_problem", None):
         st.error(problem)
 
@@ -178,11 +177,21 @@ def show_actions_of_one(entry: Entry) -> None:
     if entry.weights is not None:
         about = card(entry.weights)
         file = entry.name.replace(" ", "-")
-        st.download_button("Weights", entry.weights.read_bytes(), f"{file}.safetensors", on_click="ignore")
-        st.download_button("Card (JSON)", json.dumps(about, indent=1), f"{file}.json", on_click="ignore")
+        show_download("Weights", entry.weights.read_bytes(), f"{file}.safetensors")
+        show_download("Card (JSON)", json.dumps(about, indent=1), f"{file}.json")
         show_script(about, file)
-    page = f"pages/{entry.settings.task}.py"
-    st.page_link(page, label=f"Open {entry.settings.task.capitalize()}", icon=":material/open_in_new:")
+    if entry.weights is not None:
+        show_link(entry)
+
+
+def show_link(entry: Entry) -> None:
+    """To the task's page, with this model chosen there."""
+    task = entry.settings.task
+    query = {f"{task}_model": entry.name}
+    if "index" in entry.settings.data:  # Recall offers the models of one index at a time
+        query["index"] = str(entry.settings.data["index"])
+    label = f"Use on {task.capitalize()}"
+    st.page_link(f"pages/{task}.py", label=label, icon=":material/open_in_new:", query_params=query)
 
 
 def show_script(about: dict[str, Any], file: str) -> None:
@@ -192,13 +201,12 @@ def show_script(about: dict[str, Any], file: str) -> None:
     except ValueError as error:
         st.caption(str(error))
         return
-    st.download_button(
-        "PyTorch script",
-        text,
-        f"{file}.py",
-        on_click="ignore",
-        help="Trains this very model, to the same test accuracy, with nothing but PyTorch",
-    )
+    about_it = "Trains this very model, to the same test accuracy, with nothing but PyTorch"
+    show_download("PyTorch script", text, f"{file}.py", help=about_it)
+
+
+def show_download(what: str, content: bytes | str, file: str, **looks: Any) -> None:
+    st.download_button(what, content, file, icon=":material/download:", on_click="ignore", **looks)
 
 
 def attempt(action: Any, *arguments: Any) -> bool:

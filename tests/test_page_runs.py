@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from models import names
@@ -130,3 +131,13 @@ def test_a_run_that_was_interrupted_can_be_resumed() -> None:
     app.multiselect(key="compare").set_value([run.id])
     checked(app)
     assert "Resume" in [button.label for button in app.button]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("name", "where"), [("digits-rnn-l2", "Digits"), ("recall-i4-h10", "Recall"), ("addition-mse-h2", "Addition")]
+)
+def test_a_model_is_taken_along_to_its_page(page: Page, server_url: str, name: str, where: str) -> None:
+    page.goto(f"{server_url}/runs?compare={name}")
+    page.get_by_role("link", name=f"Use on {where}").click()
+    expect(page.get_by_role("combobox", name="Model")).to_have_value(name, timeout=20_000)

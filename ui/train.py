@@ -148,7 +148,7 @@ def _magnitude(number: float) -> int:
 def _start_button(settings: Settings) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         key = f"train_{settings.task}_start"
-        st.button("Train", icon=":material/play_arrow:", on_click=_start, args=(settings,), key=key)
+        st.button("Train", icon=":material/play_arrow:", type="primary", on_click=_start, args=(settings,), key=key)
         st.markdown(
             f"**{estimate.num_parameters(settings):,}** parameters, "
             f"about **{duration(estimate.seconds(settings))}** on one core of this machine",
@@ -272,9 +272,9 @@ def _discard(run: Run) -> None:
 
 
 def _progress(run: Run) -> list[Progress]:
-    """The run's progress, of which a long run has more than a screen can show."""
+    """The run's progress up to its last, of which a long run has more than a screen can show."""
     curves = run.progress()
-    return curves[:: -(-len(curves) // POINTS)] if curves else []
+    return curves[:: -(len(curves) // POINTS + 1)][::-1]
 
 
 def _show_curves(settings: Settings, curves: list[Progress]) -> None:
