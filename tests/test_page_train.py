@@ -1,7 +1,7 @@
 """The tab Train under AppTest: settings, presets, limits, and a run from its start to its network on the page."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,13 @@ def press(app: AppTest, label: str) -> None:
     assert not app.exception
 
 
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
 def wait_until(app: AppTest, sentence: str, seconds: float = 60) -> None:
     """Look again, as the page does by itself, until it says so."""
     end = time.monotonic() + seconds
@@ -55,6 +62,7 @@ def wait_until(app: AppTest, sentence: str, seconds: float = 60) -> None:
         time.sleep(0.3)
         app.run()
         assert not app.exception
+    app.run()  # the run may have ended while the page was half drawn
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -121,10 +129,7 @@ def test_pause_resume_stop_and_discard() -> None:
     app = opened("addition", train_addition_epochs="500")
     press(app, "Train")
     (run,) = runs.all_runs("addition")
-    end = time.monotonic() + 60
-    while not run.best.exists():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_for(run.best.exists)
     app.run()
     press(app, "Pause")
     wait_until(app, f"**{run.name}** is paused.")
@@ -145,6 +150,44 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.runs.write_whole", full)
     press(app, "Train")
     assert "could not be written to disk" in texts(app)
+
+
+def test_a_disk_that_cannot_be_written_is_one_sentence_and_the_settings_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RNN_LAB_RUNS", str(tmp_path / "file" / "runs"))  # what no one may write to, root neither
+    app = opened("addition", a="110", train_addition_hidden_size="7", train_addition_loss="mean+squared+error")
+    press(app, "Train")
+    (error,) = app.error
+    assert "could not be written to disk" in error.value
+    assert "\n" not in error.value
+    assert app.session_state["train_addition_hidden_size"] == 7
+    assert app.text_input(key="a").value == "110"
+    monkeypatch.setenv("RNN_LAB_RUNS", str(tmp_path / "runs"))
+    press(app, "Train")
+    assert not app.error
+    assert runs.all_runs("addition")[0].settings.hidden_size == 7
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "finished"])
+def test_a_run_whose_folder_is_deleted_while_one_looks_at_it(state: str, tmp_path: Path) -> None:
+    app = opened("addition", train_addition_epochs="500" if state != "finished" else "1")
+    press(app, "Train")
+    (run,) = runs.all_runs("addition")
+    wait_for(run.best.exists)
+    if state == "paused":
+        press(app, "Pause")
+    if state != "running":
+        wait_for(lambda: run.state() == state)
+    app.run()
+    run.folder.rename(tmp_path / "elsewhere")  # at once, while its files are being written
+    for _ in range(2):
+        app.run()
+        assert not app.exception
+    assert app.selectbox(key="addition_run").value is None
+    assert app.selectbox(key="addition_model").value == "addition-bce-h10"
+    assert run.name not in texts(app)
 
 
 def test_without_mnist_one_can_train_on_scikit_learns_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
