@@ -166,8 +166,8 @@ def show_actions(chosen: list[Entry]) -> None:
 def show_actions_of_one(entry: Entry) -> None:
     state, run = status(entry), as_run(entry.id)
     if state in ACTIVE:
-        st.button("Pause", icon=":material/pause:", on_click=engine().pause, args=(run,))
-        st.button("Stop", icon=":material/stop:", on_click=engine().stop, args=(run,))
+        st.button("Pause", icon=":material/pause:", on_click=attempt, args=(engine().pause, run))
+        st.button("Stop", icon=":material/stop:", on_click=attempt, args=(engine().stop, run))
     if state in RESUMABLE:
         st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(run,))
     if state != SHIPPED:

@@ -75,7 +75,7 @@ def test_bad_input_ends_with_status_1_and_one_line(
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     arguments = ["train", "addition", *QUICK, "--out", str(tmp_path / "file" / "a.safetensors")]
-    ends_with_one_line(arguments, capsys)
+    assert f"{tmp_path / 'file' / 'a.safetensors'} can't be written" in ends_with_one_line(arguments, capsys)
 
 
 @pytest.mark.parametrize(

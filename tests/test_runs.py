@@ -202,10 +202,40 @@ def test_a_full_disk_is_one_sentence_and_resumes_when_there_is_room(monkeypatch:
         with pytest.raises(OSError, match="No space left"):
             execute(run)
     assert run.state() == "failed"
-    assert "No space left on device" in run.message()
+    assert run.message().startswith("The run could not be written to disk (No space left on device)")
     execute(run)
     assert run.state() == "finished"
     assert_same(run.network().state_dict(), trained_without_break(QUICK))
+
+
+def test_a_disk_that_takes_nothing_is_one_sentence_and_leaves_nothing_behind(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused = runs.create(LONG, "paused before")
+    paused.set_state("paused")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("training.runs.write_whole", full)
+    one_sentence = r"^The run could not be written to disk \(No space left on device\): [^\n.]*\.$"
+    for action in (engine.submit, engine.stop, lambda _: runs.create(QUICK, "new")):
+        with pytest.raises(RunError, match=one_sentence):
+            action(paused)
+    assert [run.name for run in runs.all_runs()] == ["paused before"]
+    assert len(list(runs.folder().iterdir())) == 1
+    assert engine.state(paused) == "paused"
+
+
+def test_a_run_in_a_folder_that_cannot_be_written_can_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.create(QUICK, "on a read-only disk")
+    run.set_state("running")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    assert run.state() == "interrupted"
 
 
 def test_a_deleted_folder_ends_its_run_and_not_the_engine(engine: Engine) -> None:

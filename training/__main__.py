@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,8 +38,10 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(chosen)
-    except (ValueError, DataError, DivergedError, RunError, SweepError, OSError) as error:
+    except (ValueError, DataError, DivergedError, RunError, SweepError) as error:
         parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}." if error.filename else str(error))
     except KeyboardInterrupt:
         parser.error("stopped.")
 
@@ -59,7 +62,7 @@ def run_train(chosen: argparse.Namespace) -> None:
     task = TASKS[chosen.task]
     given = {option.name: getattr(chosen, option.name) for option in options(task)}
     settings = change(task.defaults, {name: new for name, new in given.items() if new is not None})
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)  # before the training, so that it is not in vain
+    _check_writable(chosen.out)  # before the training, so that it is not in vain
     network, curves = build(settings), []
     for progress in fit(network, task.load_data(settings), settings, checkpoint=chosen.checkpoint):
         curves.append(progress)
@@ -69,6 +72,15 @@ def run_train(chosen: argparse.Namespace) -> None:
     certify(network, settings, curves, command=f"python -m training {' '.join(sys.argv[1:])}")
     save(network, chosen.out)
     _print_metrics([(str(chosen.out), network.card["metrics"], None)], chosen.json)
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} can't be written: {error.strerror}.") from error
 
 
 def run_run(chosen: argparse.Namespace) -> None:

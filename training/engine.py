@@ -155,4 +155,4 @@ def _wait(child: subprocess.Popen[str]) -> None:
 def _last_line(child: subprocess.Popen[str]) -> str:
     """What a child that has ended said last on its standard error: its one sentence, if it could not write it down."""
     _, said = child.communicate()
-    return said.strip().rpartition("\n")[2]
+    return said.strip().rpartition("\n")[2].removeprefix("python -m training: ")

@@ -37,6 +37,12 @@ class RunError(RuntimeError):
     """Something that can't be done with a run; the message says why in one sentence."""
 
 
+def unwritable(error: OSError) -> str:
+    """What to do about a disk that is full or can't be written, in one sentence."""
+    reason = error.strerror or type(error).__name__
+    return f"The run could not be written to disk ({reason}): free some space, or make it writable, then try again."
+
+
 def folder() -> Path:
     """Where runs lie: the environment variable RNN_LAB_RUNS, or `runs/` in the project's root."""
     return Path(os.environ.get("RNN_LAB_RUNS") or Path(__file__).parents[1] / "runs")
@@ -100,7 +106,7 @@ class Run:
         return _read_json(self.folder / "status.json").get("message", "")
 
     def set_state(self, state: str, message: str = "") -> None:
-        """Write the state to disk."""
+        """Write the state to disk. Raises RunError where that can't be done."""
         if state not in STATES:
             raise ValueError(f"A run can't be {state!r}.")
         _write_json(self.folder / "status.json", {"state": state, "message": message})
@@ -119,6 +125,8 @@ class Run:
                 return False
         except Timeout:
             return True
+        except OSError:
+            return False  # in a folder that can't be written nobody trains
 
     def progress(self) -> list[Progress]:
         """All progress so far. A line that a crash has cut off is left out."""
@@ -155,11 +163,17 @@ class Run:
         """Remove its folder. Raises RunError while it is being trained."""
         if self.is_locked():
             raise RunError(f"{self.name} is being trained: stop it before you delete it.")
-        shutil.rmtree(self.folder)
+        try:
+            shutil.rmtree(self.folder)
+        except OSError as error:
+            raise RunError(f"{self.name} could not be deleted: {error.strerror or error}.") from error
 
 
 def create(settings: Settings, name: str | None = None) -> Run:
-    """A new run, queued, in a folder of its own, with a name that nothing else has: by default its settings'."""
+    """A new run, queued, in a folder of its own, with a name that nothing else has: by default its settings'.
+
+    Raises RunError, and leaves nothing behind, where the disk can't be written.
+    """
     now = datetime.now(UTC)
     run = Run(folder() / f"{now:%Y%m%d-%H%M%S}-{settings.task}-{secrets.token_hex(3)}")
     facts = {
@@ -167,9 +181,15 @@ def create(settings: Settings, name: str | None = None) -> Run:
         "settings": settings.to_dict(),
         "created": now.isoformat(timespec="seconds"),
     }
-    run.folder.mkdir(parents=True)
-    _write_json(run.folder / "run.json", facts)
-    run.set_state("queued")
+    try:
+        run.folder.mkdir(parents=True)
+        _write_json(run.folder / "run.json", facts)
+        run.set_state("queued")
+    except OSError as error:
+        raise RunError(unwritable(error)) from error
+    except RunError:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
     return run
 
 
@@ -219,4 +239,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_whole(path, json.dumps(content, indent=1).encode())
+    try:
+        write_whole(path, json.dumps(content, indent=1).encode())
+    except OSError as error:
+        raise RunError(unwritable(error)) from error

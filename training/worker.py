@@ -12,7 +12,7 @@ from models.network import Network
 from models.store import load, save
 from training.card import certify
 from training.fit import Progress, build, checkpoint_step, fit
-from training.runs import Run, RunError
+from training.runs import Run, RunError, unwritable
 from training.tasks import TASKS
 
 NICENESS = 10  # the server's own work goes before the training of its children
@@ -67,7 +67,7 @@ def _obey(run: Run, stream: TextIO | None) -> None:
         elif orders.order == "pause":
             run.set_state("paused")
     except Exception as error:
-        run.set_state("failed", str(error) or type(error).__name__)
+        run.set_state("failed", unwritable(error) if isinstance(error, OSError) else str(error) or repr(error))
         raise
 
 

@@ -162,10 +162,8 @@ def _start(settings: Settings) -> None:
     """Start a new run, and look at it."""
     try:
         run = runs.create(settings)
-    except OSError as error:
-        st.session_state["train_error"] = (
-            f"The run could not be written to disk ({error}): free some space, then retry."
-        )
+    except RunError as error:
+        st.session_state["train_error"] = str(error)
         return
     st.session_state[_run_key(settings.task)] = run.name
     if not _submit(run):
@@ -174,12 +172,19 @@ def _start(settings: Settings) -> None:
 
 def _submit(run: Run) -> bool:
     """Give a new run, or one to be resumed, to the engine; with a sentence on the page where it refuses."""
+    submitted = _attempt(engine().submit, run)
+    if submitted:
+        follow(run)
+    return submitted
+
+
+def _attempt(action: Callable[[Run], None], run: Run) -> bool:
+    """Do it, or have the page say in one sentence why not."""
     try:
-        engine().submit(run)
+        action(run)
     except (RunError, OSError) as error:
         st.session_state["train_error"] = str(error)
         return False
-    follow(run)
     return True
 
 
@@ -246,29 +251,23 @@ def _test_result(run: Run) -> str:
 
 def _buttons(run: Run, state: str) -> None:
     """What can be done with a run in this state."""
-    if state in ACTIVE:
-        st.button("Pause", icon=":material/pause:", on_click=engine().pause, args=(run,), key="run_pause")
+    if state in ACTIVE and st.button("Pause", icon=":material/pause:", key="run_pause"):
+        _attempt(engine().pause, run)
+        st.rerun()
     if state in RESUMABLE and st.button("Resume", icon=":material/play_arrow:", key="run_resume"):
         _submit(run)
         st.rerun()
     if state in (*ACTIVE, *RESUMABLE) and st.button(
         "Stop", icon=":material/stop:", key="run_stop", help="End it here, and keep the best network so far"
     ):
-        engine().stop(run)
-        follow(run)
+        if _attempt(engine().stop, run):
+            follow(run)
         st.rerun()
     if state not in ACTIVE and st.button(
         "Discard", icon=":material/delete:", key="run_discard", help="Delete this run"
     ):
-        _discard(run)
+        _attempt(Run.delete, run)
         st.rerun()
-
-
-def _discard(run: Run) -> None:
-    try:
-        run.delete()
-    except (RunError, OSError) as error:
-        st.session_state["train_error"] = str(error)
 
 
 def _progress(run: Run) -> list[Progress]:
