@@ -199,7 +199,7 @@ def test_a_full_disk_is_one_sentence_and_resumes_when_there_is_room(monkeypatch:
 
     with monkeypatch.context() as patch:
         patch.setattr("training.fit.write", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(RunError, match="No space left"):
             execute(run)
     assert run.state() == "failed"
     assert run.message().startswith("The run could not be written to disk (No space left on device)")

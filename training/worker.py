@@ -40,7 +40,8 @@ def execute(run: Run, supervised: bool = False, keep_best: bool = False) -> None
     """Train `run`, from its checkpoint where there is one, and leave its folder in its new state.
 
     With `supervised` orders come on standard input, and its end interrupts the run. With `keep_best` nothing is
-    trained: the best network so far becomes the result. Raises RunError when another process is training it.
+    trained: the best network so far becomes the result. Raises RunError when another process is training it, or the
+    disk can't be written.
     """
     try:
         with run.lock():
@@ -50,6 +51,8 @@ def execute(run: Run, supervised: bool = False, keep_best: bool = False) -> None
                 _obey(run, sys.stdin if supervised else None)
     except Timeout as error:
         raise RunError(f"The run {run.id} is being trained by another process.") from error
+    except OSError as error:
+        raise RunError(unwritable(error)) from error
 
 
 def _obey(run: Run, stream: TextIO | None) -> None:
