@@ -9,11 +9,11 @@ from training import runs
 from training.tasks import recall
 from ui import frame
 from ui.background import just_trained
-from ui.charts import accuracy_curve, probability_bars
+from ui.charts import accuracy_curve, accuracy_map, probability_bars
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
 from ui.models import describe, model_picker, network
-from ui.recall_text import notes, notice, outside
-from ui.timeline import STATE, Timeline, heat_lanes, text_lane
+from ui.recall_text import kept, notes, notice, outside, reach
+from ui.timeline import STATE, Scale, Timeline, heat_lanes, text_lane
 from ui.train import train_panel
 from ui.words import percent
 
@@ -40,11 +40,19 @@ FIRST = "7 0 5 3 9 9 4 5"
 CLASSES = [str(digit) for digit in range(recall.CLASSES)]
 TABS = ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "Train", "How it works")
 SEQUENCES = 500  # per length
+ASKED_SEQUENCES = 200  # per length and index
 SHIPPED = {index: [name for name in names("recall") if f"-i{index}-" in name] for index in range(10)}
 TRAINED = runs.trained("recall")
-MODELS = {  # by the index that they name
-    index: SHIPPED.get(index, []) + [name for name, run in TRAINED.items() if run.settings.data["index"] == index]
-    for index in sorted({*SHIPPED, *(run.settings.data["index"] for run in TRAINED.values())})
+TRAINED_FOR = {  # the one index of each, or None where it is told
+    name: run.settings.data["index"] if recall.query(run.settings.data) == "fixed" else None
+    for name, run in TRAINED.items()
+}
+TOLD = ["recall-any", *(name for name, index in TRAINED_FOR.items() if index is None)]
+MODELS = {  # by the index that they name; those that are told name any index that one element can say
+    index: SHIPPED.get(index, [])
+    + TOLD * (index < recall.CLASSES)
+    + [name for name, trained in TRAINED_FOR.items() if trained == index]
+    for index in sorted({*SHIPPED, *(index for index in TRAINED_FOR.values() if index is not None)})
 }
 
 STYLE = """<style>
@@ -61,10 +69,9 @@ STYLE = """<style>
 GREYED = "<style>.st-key-answer, .st-key-recall_why { opacity: 0.4; }</style>"
 
 HOW_IT_WORKS = r"""
-**The task.** The network hears a sequence of digits, one at a time, and must then name the one at a fixed *index*,
+**The task.** The network hears a sequence of digits, one at a time, and must then name the one at an *index*,
 counted from 0. Each digit comes as ten numbers, a 1 at its own place and 0 elsewhere (*one-hot*), so nothing tells the
-network that 7 is more than 6. Sequences of {shortest} to {longest} digits were used in training. Which index is asked
-for is never told: a network is trained for one index only, and each index has a network of its own.
+network that 7 is more than 6. Sequences of {shortest} to {longest} digits were used in training. {question}
 
 {direction}
 
@@ -76,6 +83,12 @@ $$
 
 {symbols} A linear layer turns what is read into ten *logits*, and *softmax* makes probabilities of them.
 """
+FIXED = """Which index is
+asked for is never told: a network is trained for one index only, and each index has a network of its own."""
+ANY = """After the
+last digit it reads one element more: the index that is asked for, one-hot like a digit. Until then it cannot know
+which digit will matter, so it must keep all of them, each with its place: with ten digits that is one of
+10,000,000,000 sequences, in {units} cells and hidden units."""
 BOTH = """**In both directions.** This network is two in one: the first hears the sequence from its beginning, the
 second from its end. Its answer is read from {readout}. That choice matters: in the *final state of each direction*,
 both have heard everything. PyTorch's *output at the last time step* holds the second direction after a single digit,
@@ -86,14 +99,29 @@ ONE = """**In one direction.** This network hears the sequence from its beginnin
 until the last one has been heard, while every digit after it wears the memory down."""
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
-def read(name: str, sequence: list[int]) -> tuple[Trace, np.ndarray | None]:
-    """What happens in the model when it hears the sequence, and its belief (T, 10) had it begun later.
+def told(name: str) -> bool:
+    """Whether the model reads the index that is asked for as one more element."""
+    return recall.query(network(name).card["data"]) == "any"
 
-    A network that reads in one direction has no second belief.
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def read(name: str, sequence: list[int], index: int) -> tuple[Trace, np.ndarray, np.ndarray | None]:
+    """What happens in the model when it hears the sequence, and its beliefs (T, 10) had it ended sooner or begun later.
+
+    A network that reads in one direction, or that is told the index, has no second belief.
     """
+    if told(name):
+        asked = recall.encode([*sequence, index])
+        return trace(network(name), asked), recollections(name, sequence)[index], None
     x = recall.encode(sequence)
-    return trace(network(name), x), belief_backwards(network(name), x) if network(name).bidirectional else None
+    run = trace(network(name), x)
+    return run, run.belief, belief_backwards(network(name), x) if network(name).bidirectional else None
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def recollections(name: str, sequence: list[int]) -> np.ndarray:
+    """(10, T, 10): what the model, which is told the index, would answer for each index after each digit."""
+    return recall.recollections(network(name), sequence)
 
 
 @st.cache_data(max_entries=128, show_spinner="Hearing thousands of sequences ...")
@@ -103,6 +131,18 @@ def accuracies(name: str, longest: int) -> list[dict[str, float]]:
     return recall.accuracy_by_length(network(name), index, range(max(2, index + 1), longest + 1), SEQUENCES)
 
 
+@st.cache_data(max_entries=32, show_spinner="Asking for every digit of thousands of sequences ...")
+def accuracies_by_index(name: str) -> list[dict[str, float]]:
+    """The accuracy of the model, which is told the index, at every length and index."""
+    return recall.accuracy_by_index(network(name), range(2, recall.MOST_DIGITS + 1), ASKED_SEQUENCES)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def effects(name: str, sequence: list[int]) -> np.ndarray:
+    """(T, units): how far every digit moves every unit of the model, which is told the index."""
+    return recall.effects(network(name), sequence)
+
+
 def default_model(index: int) -> str:
     """The network that is asked for an index until one chooses another: the shipped one with 10 hidden units."""
     shipped = f"recall-i{index}-h10"
@@ -110,9 +150,11 @@ def default_model(index: int) -> str:
 
 
 def change_index() -> None:
-    """Another index needs another network: the one chosen for the former index is let go."""
+    """Another index needs another network, unless the one chosen is told the index."""
     st.session_state.pop("recall_in_vain", None)
-    st.session_state["recall_model"] = default_model(st.session_state["index"])
+    index = st.session_state["index"]
+    if st.session_state.get("recall_model") not in MODELS[index]:
+        st.session_state["recall_model"] = default_model(index)
 
 
 def load_example(chosen: str) -> None:
@@ -151,7 +193,8 @@ def index_choice(length: int) -> int:
         key="index",
         bind="query-params",
         on_change=change_index,
-        help="The lab ships a network for each index from 0 to 9; train one for a higher index.",
+        help="The lab ships a network for each index from 0 to 9, and recall-any, which is told the index; train one "
+        "for a higher index.",
     )
 
 
@@ -196,18 +239,25 @@ def digit_lane(sequence: list[int], index: int) -> Any:
     return text_lane("digit", [str(digit) for digit in sequence], marks=marks, tiles=True)
 
 
-def show_why(name: str, sequence: list[int], index: int, run: Trace, backwards: np.ndarray | None) -> None:
+def show_why(name: str, sequence: list[int], index: int, belief: np.ndarray, backwards: np.ndarray | None) -> None:
     card = network(name).card["data"]
-    st.markdown(f"**{notice(sequence, index, run.belief)}**")
+    st.markdown(f"**{notice(sequence, index, belief)}**")
+    lanes = {"": [digit_lane(sequence, index)], "Belief had the sequence ended here": heat_lanes(CLASSES, belief.T)}
+    if backwards is not None:
+        lanes["Belief had the sequence begun here"] = heat_lanes(CLASSES, backwards.T)
+    if told(name):
+        shares = kept(sequence, recollections(name, sequence))
+        lanes["Right answer had the sequence ended here, for each index"] = heat_lanes(
+            [str(asked) for asked in range(len(shares))], shares
+        )
     if warning := outside(len(sequence), index, card["shortest"], card["longest"]):
         st.markdown(f":material/info: {warning}")
     Timeline(
         "Belief after each digit",
         [str(t) for t in range(len(sequence))],
-        {"": [digit_lane(sequence, index)], "Belief had the sequence ended here": heat_lanes(CLASSES, run.belief.T)}
-        | ({} if backwards is None else {"Belief had the sequence begun here": heat_lanes(CLASSES, backwards.T)}),
+        lanes,
         axis="index",
-        notes=notes(sequence, run.belief, backwards),
+        notes=notes(sequence, belief, backwards),
         group="recall",
     ).show("recall_belief")
 
@@ -224,14 +274,14 @@ def show_sizes(sequence: list[int]) -> None:
     table = ["| hidden units | answer | tested | starts tried | report |", "|--:|:--|--:|--:|--:|"]
     lanes = {"": [digit_lane(sequence, 1)]}
     for name in SHIPPED[1]:
-        run, card = read(name, sequence)[0], network(name).card
+        (run, belief, _), card = read(name, sequence, 1), network(name).card
         best = int(run.probabilities.argmax())
         sign = ":green[✓]" if best == sequence[1] else ":red[✗]"
         table.append(
             f"| {card['hidden_size']} | {sign} **{best}** at {percent(run.probabilities[best])} "
             f"| {percent(card['metrics']['accuracy'])} | {card['seeds_tried']} | {percent(card['report'])} |"
         )
-        lanes[f"Belief with {card['hidden_size']} hidden units"] = heat_lanes(CLASSES, run.belief.T)
+        lanes[f"Belief with {card['hidden_size']} hidden units"] = heat_lanes(CLASSES, belief.T)
     st.markdown("\n".join(table))
     st.caption(
         "*Tested*: the share of the 10,000 test sequences whose digit the network names correctly. *Starts tried*: how "
@@ -256,6 +306,21 @@ def show_lengths(name: str) -> None:
     st.altair_chart(accuracy_curve(table, (shortest, longest)), alt="Accuracy against the length of the sequence")
     st.caption(
         f"{SEQUENCES} random sequences at each length (seed 0). Shaded: the trained lengths, {shortest} to {longest}."
+    )
+    st.download_button("CSV", table.to_csv(index=False), "recall-accuracy.csv", icon=":material/download:")
+
+
+def show_lengths_and_indices(name: str) -> None:
+    """Tab: accuracy of a network that is told the index, against index and length, beyond the trained lengths too."""
+    data = network(name).card["data"]
+    rows = accuracies_by_index(name)
+    st.markdown(f"**{reach(rows)}**")
+    table = pd.DataFrame(rows)
+    trained = (data["shortest"], data["longest"])
+    st.altair_chart(accuracy_map(table, trained), alt="Accuracy against the length of the sequence and the index")
+    st.caption(
+        f"{ASKED_SEQUENCES} random sequences at each length, asked for every index from 0 to 9 (seed 0). Between the "
+        f"lines: the trained lengths, {trained[0]} to {trained[1]}. One element can name no index above 9."
     )
     st.download_button("CSV", table.to_csv(index=False), "recall-accuracy.csv", icon=":material/download:")
 
@@ -297,6 +362,53 @@ def show_inside(sequence: list[int], index: int, run: Trace) -> None:
     ).show("recall_hidden")
 
 
+def scale_end(values: np.ndarray) -> float:
+    """The largest distance from 0, rounded up to a tenth, for the end of a scale."""
+    return np.ceil(10 * float(np.abs(values).max())) / 10 or 1.0  # a scale needs two ends, even where all is 0
+
+
+def show_memory(name: str, sequence: list[int], index: int, run: Trace) -> None:
+    """Tab: which units of a network that is told the index keep which digit, and its states."""
+    what = "Hidden state" if run.cell is None else "Cell state"
+    states = (run.hidden if run.cell is None else run.cell)[-1, 0]
+    held = effects(name, sequence)
+    order = np.argsort(held.argmax(axis=0), kind="stable")
+    units = [str(unit + 1) for unit in order]
+    T, bits = len(sequence), len(sequence) * np.log2(recall.CLASSES)
+    st.markdown(
+        f"Before the question comes, {'all ' * (T > 1)}{T} {'digits' if T > 1 else 'digit'} must be in the state: "
+        f"{bits:.0f} bits, in {len(units)} numbers. Change one digit, and see which numbers move: those keep it. Each "
+        "row is one of them; the rows stand in the order of the digit that moves them most. Blocks along the diagonal "
+        "say that every digit has units of its own; smears, that digits share them."
+    )
+    Timeline(
+        "How far each unit moves when a digit is another one",
+        [str(t) for t in range(T)],
+        {
+            "": [digit_lane(sequence, index)],
+            "Moved by another digit here": heat_lanes(
+                units, held.T[order], Scale("sequential", 0.0, scale_end(held), "how far it moves")
+            ),
+        },
+        axis="index",
+        group="recall",
+    ).show("recall_held")
+    st.caption(f"How far the {what.lower()} after the last digit moves: the mean over the nine other digits.")
+    largest = scale_end(states)
+    marks = ["asked" if t == index else "" for t in range(T + 1)]
+    Timeline(
+        f"{what} after each digit and after the question",
+        [str(t) for t in range(T + 1)],
+        {
+            "": [text_lane("element", [str(element) for element in (*sequence, index)], marks=marks, tiles=True)],
+            what: heat_lanes(units, states.T[order], Scale("diverging", -largest, largest, what.lower())),
+        },
+        axis="time step",
+        notes=[*(f"{digit} is heard." for digit in sequence), f"Index {index} is asked for."],
+        group="recall_memory",
+    ).show("recall_memory")
+
+
 def show_how_it_works(name: str) -> None:
     """Tab: the task, the two directions, the cell."""
     card = network(name).card
@@ -304,6 +416,7 @@ def show_how_it_works(name: str) -> None:
         HOW_IT_WORKS.format(
             shortest=card["data"]["shortest"],
             longest=card["data"]["longest"],
+            question=ANY.format(units=card["hidden_size"]) if told(name) else FIXED,
             direction=BOTH.format(readout=READOUTS[card["readout"]]) if card["bidirectional"] else ONE,
             meaning=MEANINGS[card["cell"]],
             equations=EQUATIONS[card["cell"]],
@@ -320,7 +433,10 @@ frame.page(
 )
 st.html(STYLE)
 if trained_run := just_trained("recall"):
-    st.session_state["index"] = trained_run.settings.data["index"]
+    trained_index = TRAINED_FOR[trained_run.id]
+    if trained_index is None:  # it names the index that one looks at, if an element can say it
+        trained_index = min(st.session_state.get("index", 1), recall.CLASSES - 1)
+    st.session_state["index"] = trained_index
     st.session_state["recall_model"] = trained_run.id
 with st.container(horizontal=True, vertical_alignment="bottom"):
     with st.container(width=380):
@@ -363,12 +479,12 @@ else:
     index = st.session_state.get("recall_index", 1)
     model = st.session_state.get("recall_former", default_model(index))
 
-run, backwards = read(model, sequence)
+run, belief, backwards = read(model, sequence, index)
 with st.container(horizontal=True, gap="large", key="recall_columns"):
     with st.container(width=380, key="answer"):
         show_answer(run.probabilities, sequence[index])
     with st.container(key="recall_why"):
-        show_why(model, sequence, index, run, backwards)
+        show_why(model, sequence, index, belief, backwards)
 
 sizes, lengths, inside, training, how = st.tabs(TABS, default=TABS[-1], key="recall_tab", bind="query-params")
 if sizes.open:
@@ -376,10 +492,16 @@ if sizes.open:
         show_sizes(sequence)
 if lengths.open:
     with lengths:
-        show_lengths(model)
+        if told(model):
+            show_lengths_and_indices(model)
+        else:
+            show_lengths(model)
 if inside.open:
     with inside:
-        show_inside(sequence, index, run)
+        if told(model):
+            show_memory(model, sequence, index, run)
+        else:
+            show_inside(sequence, index, run)
 if training.open:
     with training:
         train_panel("recall")

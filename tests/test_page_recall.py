@@ -33,8 +33,11 @@ def texts(app: AppTest) -> str:
     return "\n".join(element.value for element in app.markdown)
 
 
-def expected(name: str, sequence: list[int]) -> int:
-    return int(load(name)(recall.encode(sequence)[None]).argmax())
+def expected(name: str, sequence: list[int], index: int) -> int:
+    """The model's answer; one that is told the index reads it as one more element."""
+    network = load(name)
+    question = [index] if recall.query(network.card["data"]) == "any" else []
+    return int(network(recall.encode(sequence + question)[None]).argmax())
 
 
 def test_it_opens_with_the_reports_example() -> None:
@@ -49,7 +52,7 @@ def test_a_link_reproduces_the_answer_of_every_network(name: str) -> None:
     index = load(name).card["data"]["index"]
     app = opened(sequence="3141592658", index=str(index), recall_model=name)
     assert app.selectbox(key="recall_model").value == name
-    assert answer(app) == expected(name, sequence)
+    assert answer(app) == expected(name, sequence, index)
 
 
 def test_typing_and_choosing_another_index() -> None:
@@ -118,6 +121,29 @@ def test_another_index_leaves_no_model_behind() -> None:
     app.segmented_control(key="index").set_value(1).run()
     assert app.selectbox(key="recall_model").value == "recall-i1-h10"
     assert "recall_model" not in app.query_params
+
+
+def test_the_network_that_is_told_the_index_stays_for_every_index() -> None:
+    sequence = [3, 1, 4, 1, 5, 9, 2, 6, 5, 8]
+    app = opened(sequence="3141592658", index="0", recall_model="recall-any")
+    for index, digit in enumerate(sequence):
+        app.segmented_control(key="index").set_value(index).run()
+        assert app.selectbox(key="recall_model").value == "recall-any"
+        assert answer(app) == digit
+    assert "It knew as soon as it heard the tenth digit." in texts(app)
+
+
+@pytest.mark.parametrize("tab", ["Beyond length 10", "Look inside", "How it works"])
+def test_every_tab_shows_the_network_that_is_told_the_index(tab: str) -> None:
+    app = opened(recall_model="recall-any", recall_tab=tab)
+    assert app.selectbox(key="recall_model").value == "recall-any"
+    said = {
+        "Beyond length 10": "It names the digit at every index of sequences of 3 to 1",
+        "Look inside": "all 8 digits must be in the state: 27 bits",
+        "How it works": "one element more: the index that is asked for",
+    }
+    assert not [element for element in app.markdown if element.value == "None"]
+    assert said[tab] in texts(app).replace("\n", " ")
 
 
 @pytest.mark.parametrize("tab", ["Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "How it works"])

@@ -125,6 +125,15 @@ def test_recall_goes_to_the_index_of_what_was_trained() -> None:
     assert app.selectbox(key="recall_model").value == runs.all_runs("recall")[0].id
 
 
+def test_what_is_told_the_index_is_offered_for_the_one_on_the_screen() -> None:
+    app = opened("recall", train_recall_query="any", train_recall_num_batches="20", train_recall_epochs="1")
+    app.segmented_control(key="index").set_value(5).run()
+    press(app, "Train")
+    wait_until(app, "is trained. On the test data")
+    assert app.segmented_control(key="index").value == 5
+    assert app.selectbox(key="recall_model").value == runs.all_runs("recall")[0].id
+
+
 def test_pause_resume_stop_and_discard() -> None:
     app = opened("addition", train_addition_epochs="500")
     press(app, "Train")

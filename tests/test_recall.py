@@ -1,11 +1,12 @@
 """The recall task against the report's own examples."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import Network
+from models import Network, trace
 from training.options import change
 from training.tasks import TASKS, recall
 
@@ -85,6 +86,89 @@ def test_what_is_no_sequence_is_refused_with_one_sentence(text: str, message: st
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.sampled_from(["", " ", ",", ", "]))
 def test_parsing_undoes_writing(sequence: list[int], between: str) -> None:
     assert recall.parse(between.join(map(str, sequence))) == sequence
+
+
+@given(st.integers(1, 6), st.integers(0, 8), st.integers(0, 2**31 - 1))
+def test_every_question_is_one_more_element_and_the_target_the_digit_there(low: int, more: int, seed: int) -> None:
+    for elements, targets in recall.generate_queries(4, 6, seed, low, low + more):
+        assert low <= elements.shape[1] - 1 <= low + more
+        for (*sequence, asked), expected in zip(elements.tolist(), targets.tolist(), strict=True):
+            assert asked < min(len(sequence), 10)
+            assert recall.target(sequence, asked) == expected
+
+
+def test_every_index_that_there_is_is_asked_for_as_often() -> None:
+    (elements, _), *_ = recall.generate_queries(8000, 1, seed=0, shortest=8, longest=8)
+    counts = torch.bincount(elements[:, -1], minlength=10)
+    assert counts[8:].sum() == 0
+    assert (counts[:8] - 1000).abs().max() < 5 * 1000**0.5
+
+
+def test_data_with_questions_have_one_element_more() -> None:
+    settings = change(TASKS["recall"].defaults, {"query": "any", "num_batches": 100})
+    data = recall.load_data(settings)
+    assert (len(data.train), len(data.test), len(data.validation)) == (4000, 1000, 1000)
+    assert {x.shape[1] for x, _ in data.train.groups} == set(range(4, 12))
+    assert recall.size(settings) == (4000, 11)
+
+
+def test_a_fixed_index_is_checked_and_one_that_is_told_is_not() -> None:
+    assert change(TASKS["recall"].defaults, {"query": "any", "longest": 5, "index": 7}).data["query"] == "any"
+
+
+class Perfect(Network):
+    """Names the digit at the index that the last element asks for; index 9 it takes for 0."""
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        lengths = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
+        rows = torch.arange(len(x))
+        asked = x[rows, lengths - 1].argmax(-1) % 9
+        return 20 * x[rows, asked]
+
+
+def test_accuracy_by_index_of_a_network_that_mistakes_one_index() -> None:
+    rows = recall.accuracy_by_index(Perfect(10, 10, hidden_size=2), range(8, 13), count=300)
+    assert [(row["length"], row["index"]) for row in rows] == [(L, i) for L in range(8, 13) for i in range(min(L, 10))]
+    assert all(row["accuracy"] == 1 for row in rows if row["index"] < 9)
+    assert all(row["accuracy"] < 0.2 for row in rows if row["index"] == 9)
+
+
+def test_the_exam_finds_the_index_that_is_worst() -> None:
+    settings = change(TASKS["recall"].defaults, {"query": "any", "num_batches": 100})
+    metrics = recall.exam(Perfect(10, 10, hidden_size=2), settings)
+    assert metrics["accuracy"] > 0.95
+    assert metrics["lowest_accuracy"] < 0.2
+
+
+def test_recollections_are_the_answers_to_every_question_after_every_digit() -> None:
+    torch.manual_seed(0)
+    network = Network(10, 10, cell="lstm", hidden_size=6).eval()
+    sequence = [7, 0, 5, 3]
+    found = recall.recollections(network, sequence)
+    assert found.shape == (10, 4, 10)
+    for index in range(10):
+        for t in range(4):
+            with torch.inference_mode():
+                asked = network(recall.encode([*sequence[: t + 1], index])[None])[0]
+            assert found[index, t] == pytest.approx(asked.softmax(-1).numpy(), abs=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_effects_are_the_mean_distances_of_the_states_with_another_digit(cell: str) -> None:
+    torch.manual_seed(0)
+    network = Network(10, 10, cell=cell, hidden_size=6).eval()
+    sequence = [7, 0, 5]
+
+    def state(digits: list[int]) -> np.ndarray:
+        traced = trace(network, recall.encode(digits))
+        return (traced.cell if cell == "lstm" else traced.hidden)[0, 0, -1]
+
+    found = recall.effects(network, sequence)
+    assert found.shape == (3, 6)
+    for t in range(3):
+        others = [[*sequence[:t], other, *sequence[t + 1 :]] for other in range(10) if other != sequence[t]]
+        expected = np.mean([np.abs(state(digits) - state(sequence)) for digits in others], axis=0)
+        assert found[t] == pytest.approx(expected, abs=1e-5)
 
 
 def test_accuracy_by_length_of_a_network_that_always_says_3() -> None:

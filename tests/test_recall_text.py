@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ui.recall_text import notes, notice, outside
+from ui.recall_text import kept, notes, notice, outside, reach
 
 SEQUENCE = [7, 0, 5, 3, 9]
 
@@ -51,3 +51,19 @@ def test_lengths_outside_of_training_are_named() -> None:
     )
     assert outside(1, 0, 3, 10).endswith("with 1 digit it is on its own.")
     assert outside(12, 9, 3, 10).startswith("This network was trained on sequences of 10 digits;")
+
+
+def test_what_is_kept_is_the_probability_of_each_digit_at_its_index() -> None:
+    recollections = np.arange(10 * 3 * 10).reshape(10, 3, 10)
+    assert kept([4, 0, 9], recollections).tolist() == [[4, 14, 24], [30, 40, 50], [69, 79, 89]]
+    assert kept([1] * 12, np.zeros((10, 12, 10))).shape == (10, 12)
+
+
+def test_how_many_digits_it_can_keep_is_one_sentence() -> None:
+    rows = [
+        {"index": index, "length": length, "accuracy": 0.5 if index == length - 1 == 3 else 1.0}
+        for length in (2, 3, 4)
+        for index in range(length)
+    ]
+    assert reach(rows).startswith("It names the digit at every index of sequences of 2 to 3 digits; with 4 digits 87.5")
+    assert reach(rows[-1:]).startswith("At no length does it name the digit at every index; with 4 digits 50.0")

@@ -39,7 +39,7 @@ x, y = load(train=True)
 train = [(x[:50_000], y[:50_000])]  # the other 10,000 are for validation
 test = [load(train=False)]
 '''
-RECALL = '''
+FIXED_INDEX = '''
 
 def generate():
     """Random digits in batches of one length each, and of every sequence the digit at INDEX."""
@@ -50,7 +50,22 @@ def generate():
     for length in lengths.tolist():
         digits = torch.randint(10, (ELEMENTS_IN_BATCH, length), generator=generator)
         yield F.one_hot(digits, 10).float(), digits[:, INDEX]
+'''
+ANY_INDEX = '''
 
+def generate():
+    """Batches of one length each: random digits and the index asked for; the digit there."""
+    generator = torch.Generator().manual_seed(SEED)
+    count = NUM_BATCHES + NUM_BATCHES // 5  # the last fifth is for validation
+    lengths = torch.randint(SHORTEST, LONGEST + 1, (count,), generator=generator)
+    for length in lengths.tolist():
+        digits = torch.randint(10, (ELEMENTS_IN_BATCH, length), generator=generator)
+        size = (ELEMENTS_IN_BATCH, 1)
+        asked = torch.randint(min(length, 10), size, generator=generator)
+        elements = torch.cat([digits, asked], dim=1)
+        yield F.one_hot(elements, 10).float(), digits.gather(1, asked)[:, 0]
+'''
+RECALL = '''
 
 def by_length(batches):
     """All sequences of one length in one group, the shortest first."""
@@ -84,7 +99,7 @@ trained = ELEMENTS_IN_BATCH * NUM_BATCHES - tested
 train = [(x[:trained], y[:trained])]
 test = [(x[trained : trained + tested], y[trained : trained + tested])]
 '''
-DATA = {"digits": DIGITS, "recall": RECALL, "addition": ADDITION}
+DATA = {"digits": DIGITS, "recall": FIXED_INDEX + RECALL, "addition": ADDITION}
 
 READOUTS = {
     "every": "        return self.linear(output).squeeze(-1)  # an answer at every time step\n",
@@ -126,7 +141,9 @@ FACTORS = {"constant": "", "linear": "(1 - step / steps)", "one_cycle": "one_cyc
 ONE_CYCLE = '''
 def one_cycle(done):
     """Up during the first tenth of all steps, then down along a cosine."""
-    return max(0.01, 10 * done) if done < 0.1 else (1 + math.cos(math.pi * (done - 0.1) / 0.9)) / 2
+    if done < 0.1:
+        return max(0.01, 10 * done)
+    return (1 + math.cos(math.pi * (done - 0.1) / 0.9)) / 2
 
 '''
 LOOP = '''
@@ -196,7 +213,8 @@ def script(card: dict[str, Any]) -> str:
     )
     exam = EXAM_OF_BITS if settings.readout == "every" else EXAM
     schedule = ONE_CYCLE if settings.schedule == "one_cycle" else ""
-    return head + _constants(settings) + DATA[settings.task] + network + schedule + _loop(settings, card) + exam
+    data = ANY_INDEX + RECALL if settings.data.get("query") == "any" else DATA[settings.task]
+    return head + _constants(settings) + data + network + schedule + _loop(settings, card) + exam
 
 
 def _checked(card: dict[str, Any]) -> Settings:
@@ -234,7 +252,8 @@ def _constants(settings: Settings) -> str:
     names += ["gradient_clipping"] if settings.gradient_clipping else []
     names += ["forget_bias"] if _has_forget_bias(settings) else []
     values = {name: getattr(settings, name) for name in names}
-    values |= {name: value for name, value in settings.data.items() if name not in ("dataset", "augmentation")}
+    unused = {"dataset", "augmentation", "query"} | ({"index"} if settings.data.get("query") == "any" else set())
+    values |= {name: value for name, value in settings.data.items() if name not in unused}
     return "".join(f"{name.upper()} = {value!r}\n" for name, value in values.items())
 
 

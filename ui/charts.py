@@ -111,6 +111,25 @@ def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 
     return readable((shade + lines).properties(height=height))
 
 
+def accuracy_map(table: pd.DataFrame, trained: tuple[int, int], height: int = 340) -> alt.LayerChart:
+    """Accuracy as a colour for every length (to the right) and index (downwards); lines bound the trained lengths.
+
+    `table` has the columns index, length and accuracy (fractions).
+    """
+    lengths, indices = sorted(table["length"].unique()), sorted(table["index"].unique())
+    domain = alt.Scale(domain=[lengths[0] - 0.5, lengths[-1] + 0.5], nice=False)
+    cells = table.assign(left=table["length"] - 0.5, right=table["length"] + 0.5)
+    x = alt.X("left:Q", title="digits in the sequence", scale=domain, axis=alt.Axis(tickMinStep=1, grid=False))
+    legend = alt.Legend(format="%", orient="top", values=[0, 0.5, 1])
+    color = alt.Color("accuracy:Q", title="share named correctly", scale=alt.Scale(domain=[0, 1]), legend=legend)
+    tooltip = [alt.Tooltip("index:O"), alt.Tooltip("length:Q", title="digits"), alt.Tooltip("accuracy:Q", format=".1%")]
+    y = alt.Y("index:O", title="index", sort=indices, axis=alt.Axis(labelOverlap=False))
+    rectangles = alt.Chart(cells).mark_rect().encode(x=x, x2="right:Q", y=y, color=color, tooltip=tooltip)
+    edges = pd.DataFrame({"length": [trained[0] - 0.5, trained[1] + 0.5]})
+    lines = alt.Chart(edges).mark_rule(color="gray", strokeDash=[4, 3], size=2).encode(x="length:Q")
+    return readable((rectangles + lines).properties(height=height))
+
+
 def learning_curves(
     table: pd.DataFrame,
     title: str,

@@ -4,6 +4,8 @@ import numpy as np
 
 from ui.words import article, percent
 
+SURE = 0.99  # the accuracy from which on it is said to name a digit
+
 
 def notes(sequence: list[int], forwards: np.ndarray, backwards: np.ndarray | None) -> list[str]:
     """For each time step what the network believes there, in both directions where there are two."""
@@ -43,6 +45,35 @@ def outside(length: int, index: int, shortest: int, longest: int) -> str | None:
     unit = "digit" if length == 1 else "digits"
     trained = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
     return f"This network was trained on sequences of {trained} digits; with {length} {unit} it is on its own."
+
+
+def kept(sequence: list[int], recollections: np.ndarray) -> np.ndarray:
+    """(indices, T): for each index the probability of the digit there, had the network been asked after each digit.
+
+    `recollections` (10, T, 10) is what a network that is told the index would have answered.
+    """
+    named = min(len(sequence), len(recollections))
+    return np.stack([recollections[index, :, sequence[index]] for index in range(named)])
+
+
+def reach(rows: list[dict[str, float]]) -> str:
+    """One sentence on how many digits a network that is told the index can keep.
+
+    `rows` of index, length and accuracy hold every index of every length, in ascending order of lengths.
+    """
+    shares: dict[float, list[float]] = {}
+    for row in rows:
+        shares.setdefault(row["length"], []).append(row["accuracy"])
+    right = [length for length, found in shares.items() if min(found) >= SURE]
+    longest = max(shares)
+    end = f"with {longest} digits {percent(float(np.mean(shares[longest])))} of its answers are right."
+    if not right:
+        return f"At no length does it name the digit at every index; {end}"
+    first = last = right[0]
+    while last + 1 in right:
+        last += 1
+    lengths = f"{first} to {last}" if first < last else f"{last}"
+    return f"It names the digit at every index of sequences of {lengths} digits; {end}"
 
 
 def _best(row: np.ndarray, condition: str) -> str:
