@@ -65,3 +65,14 @@ def test_it_fits_a_phone_with_every_index_in_view(phone_page: Page, server_url: 
     expect(last).to_be_in_viewport(ratio=1)
     last.tap()
     expect(phone_page.locator(".digit")).to_have_text("8", timeout=SLOW)
+
+
+def test_the_network_that_is_told_the_index_answers_for_every_one(page: Page, server_url: str) -> None:
+    open_page(page, server_url, "?recall_model=recall-any&sequence=31415&recall_tab=Beyond+length+10")
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("recall-any", timeout=SLOW)
+    for index, digit in enumerate("31415"):
+        page.get_by_role("radio", name=str(index), exact=True).click()
+        expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached(timeout=SLOW)
+        expect(page.locator(".digit")).to_have_text(digit, timeout=SLOW)
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("recall-any")
+    expect(page.get_by_text("It names the digit at every index of sequences of 3 to 1")).to_be_visible(timeout=SLOW)
