@@ -16,6 +16,7 @@ PAGES = [
     ("pages/digits.py", "Digits", ":material/draw:"),
     ("pages/recall.py", "Recall", ":material/format_list_numbered:"),
     ("pages/addition.py", "Addition", ":material/add:"),
+    ("pages/report.py", "Report", ":material/fact_check:"),
     ("pages/runs.py", "Runs", ":material/monitoring:"),
 ]
 

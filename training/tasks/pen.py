@@ -47,7 +47,7 @@ def load(folder: Path) -> PenDigits:
     """The pen digits in the data folder. Raises DataError, in one sentence, where they are not there."""
     path = folder / FILE
     try:
-        file = np.load(path, allow_pickle=False)
+        file = np.load(path)
         points = file["points"].astype(float)
         lines = [points[begin:end] for begin, end in _spans(file["stroke_off"])]
         strokes = [lines[begin:end] for begin, end in _spans(file["sample_off"])]

@@ -1,0 +1,250 @@
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from training import claims, reported
+from training.claims import interval, percent
+from training.report import FOLDER
+from training.statistics import mean
+from training.task import DataError, Settings
+from training.tasks import digits, samples
+from ui import frame, report_text
+from ui.report import results, show_claim, show_figure, specification
+from ui.report_figures import DECAYS, FIGURES
+
+PLACES = {"final": "where each direction ends", "last": "at the last digit"}
+STACKED = ["training loss", "validation loss", "validation accuracy"]
+SHOWN = 24  # misread images
+STYLE = """<style>
+.st-key-report h2 { margin-top: 1.5rem; }
+@media print {
+  .st-key-menu, .stDownloadButton, [data-testid="stPageLink"], [data-testid="stHeader"] { display: none; }
+  [data-testid="stVegaLiteChart"], .st-key-report [data-testid="stTable"] { break-inside: avoid; }
+  .st-key-report h2 { break-after: avoid; }
+}
+</style>"""
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def drawn(part: str, stamp: float, make: str, *choices: str) -> tuple[dict[str, Any], str]:
+    """The figure that `make` names, of a part's results, kept until they change on disk."""
+    return specification(FIGURES[make](results(part), *choices))
+
+
+def figure(part: str, make: str, description: str, settings: dict[str, Any] | None, *choices: str) -> None:
+    """The figure of this part that `make` names, with the settings that its link opens."""
+    spec, csv = drawn(part, (FOLDER / f"{part}.json").stat().st_mtime, make, *choices)
+    name = "-".join([make.replace("_", "-"), *map(str, choices)]).replace(" ", "-")
+    show_figure(name, spec, csv, description, None if settings is None else Settings.of(settings))
+
+
+def beside(part: str, make: str, measures: list[str], settings: dict[str, Any], *choices: str) -> None:
+    """A figure for each measure, beside each other where there is room."""
+    for column, measure in zip(st.columns(len(measures)), measures, strict=True):
+        with column:
+            figure(part, make, f"{measure} against the optimiser step".capitalize(), settings, *choices, measure)
+
+
+def numbers(pairs: list[tuple[str, str, str]]) -> None:
+    """What the report says beside what we measured, line by line."""
+    lines = ["| | the report | ours: mean [95 % interval], seeds |", "|:--|--:|--:|"]
+    st.markdown("\n".join([*lines, *(f"| {name} | {report} | {ours} |" for name, report, ours in pairs)]))
+
+
+def explain(text: str) -> None:
+    with st.container(width=760):
+        st.markdown(text)
+
+
+def provenance(part: dict[str, Any]) -> None:
+    libraries = ", ".join(f"{name} {number}" for name, number in part["versions"].items())
+    st.caption(f"Measured by `{part['command']}` with {libraries}.")
+
+
+def choice(label: str, options: list[str], key: str, names: dict[str, str] | None = None) -> str:
+    return st.segmented_control(
+        label,
+        options,
+        default=options[0],
+        required=True,
+        key=key,
+        bind="query-params",
+        format_func=lambda each: (names or {}).get(each, each),
+    )
+
+
+def show_grid(found: dict[str, Any]) -> None:
+    chosen = [each for each in found["rows"] if each["chosen"]]
+    numbers(
+        [
+            (
+                f"{each['network']}: best",
+                f"{' x '.join(map(str, reported.GRID_CHOICE[each['network']]))}, "
+                f"{percent(reported.DIGITS[each['network'], 0.0])} on test data",
+                f"{each['num_layers']} x {each['hidden_size']}, {interval(mean(each['test']))} on test data",
+            )
+            for each in chosen
+        ]
+    )
+    show_claim(claims.grid_choice(found))
+    figure("grid", "grid_figure", "Validation accuracy of each setting of the grid", chosen[0]["settings"])
+    explain(report_text.GRID)
+    provenance(found)
+
+
+@st.fragment
+def show_regularisation(found: dict[str, Any]) -> None:
+    numbers(
+        [
+            (
+                f"{each['network']} {DECAYS[each['weight_decay']]}",
+                percent(reported.DIGITS[each["network"], each["weight_decay"]]),
+                interval(mean(each["test"])),
+            )
+            for each in found["rows"]
+        ]
+    )
+    show_claim(claims.gru_is_best(found))
+    show_claim(claims.unregularised_is_better(found))
+    settings = found["rows"][-1]["settings"]
+    figure("regularisation", "accuracy_figure", "Test accuracy with and without weight decay", settings)
+    network = choice("Curves of the", ["RNN", "GRU", "BiLSTM"], "report_network")
+    chosen = claims.find(found["rows"], network=network, weight_decay=1e-3)["settings"]
+    beside("regularisation", "digits_curves", ["training loss", "test loss", "test accuracy"], chosen, network)
+    st.caption(f"Test loss and accuracy along the way: on the first {found['tested_images']:,} test images.")
+    explain(report_text.DIGITS)
+    explain(report_text.REGULARISATION)
+    provenance(found)
+
+
+@st.fragment
+def show_samples(found: dict[str, Any]) -> None:
+    names = [each["model"] for each in found["models"]]
+    model = choice("Read by", names, "report_model")
+    chosen = next(each for each in found["models"] if each["model"] == model)
+    st.markdown(
+        f"`{model}` misreads **{len(chosen['wrong']):,}** of {chosen['count']:,} test images. First those that it was "
+        "surest of, then some that it reads correctly:"
+    )
+    show_images([*chosen["wrong"][:SHOWN], *chosen["right"]])
+    figure("samples", "confusion_figure", f"Confusion matrix of {model}: the mistakes", None, model)
+    st.caption("Only mistakes are coloured; the CSV has the images that were read correctly, too.")
+    explain(report_text.SAMPLES)
+    provenance(found)
+
+
+def show_images(rows: list[list[float]]) -> None:
+    """The images with these numbers, from this machine's MNIST, each with what it is and what was said."""
+    if not digits.available():
+        st.info("MNIST is not on this machine, so its images can't be shown; open Digits once to have it fetched.")
+        st.dataframe(pd.DataFrame(rows, columns=["image", "true", "said", "probability"]), hide_index=True)
+        return
+    with st.container(horizontal=True, gap="small"):
+        for number, true, said, _ in rows:
+            try:
+                image = samples.sample(number).image
+            except DataError as error:
+                st.error(str(error))
+                return
+            with st.container(width=62, gap="xxsmall"):
+                st.image(1 - image, width=56, alt=f"Test image {number}: a {true}, read as {said}")
+                st.markdown(f"**{said}** :green[✓]" if said == true else f"**{said}** :red[✗ {true}]")
+
+
+@st.fragment
+def show_recall(found: dict[str, Any]) -> None:
+    numbers(
+        [
+            (
+                f"{each['hidden_size']} hidden units, read {PLACES[each['readout']]}",
+                percent(reported.RECALL[each["hidden_size"]]),
+                interval(mean(each["test"])),
+            )
+            for each in found["rows"]
+        ]
+    )
+    show_claim(claims.recall_needs_ten(found))
+    show_claim(claims.final_states_recall(found))
+    figure("recall", "recall_figure", "Test accuracy by hidden units and read-out", found["rows"][0]["settings"])
+    readout = choice("Read", list(PLACES), "report_readout", PLACES)
+    settings = claims.find(found["rows"], hidden_size=2, readout=readout)["settings"]
+    beside("recall", "recall_curves", STACKED, settings, readout)
+    st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
+    explain(report_text.RECALL)
+    st.subheader("Longer sequences than it was trained on", anchor=False)
+    figure("recall", "recall_lengths", "Accuracy against the length of the sequence", settings, readout)
+    st.markdown(f"Every index, ten hidden units, the mean of {found['index_seeds']} seeds:")
+    figure("recall", "index_figure", "Accuracy over index and length", settings)
+    explain(report_text.LENGTHS)
+    show_examples(found["examples"])
+    provenance(found)
+
+
+def show_examples(examples: list[dict[str, Any]]) -> None:
+    """The report's sixteen sequences and what the shipped networks say."""
+    models = list(examples[0]["said"])
+    right = sum(each["said"][models[-1]] == each["truth"] for each in examples)
+    st.markdown(f"The report's sixteen sequences: `{models[-1]}` names {right} of {len(examples)} digits correctly.")
+    lines = [f"| sequence | true | {' | '.join(models)} |", "|:--|--:|" + "--:|" * len(models)]
+    for each in examples:
+        said = " | ".join(f"{n} {':green[✓]' if n == each['truth'] else ':red[✗]'}" for n in each["said"].values())
+        lines.append(f"| {', '.join(each['sequence'])} | {each['truth']} | {said} |")
+    with st.expander("The sixteen sequences"):
+        st.markdown("\n".join(lines))
+
+
+@st.fragment
+def show_addition(found: dict[str, Any]) -> None:
+    numbers(
+        [
+            (
+                f"{claims.NAMES[each['cell']]}, {each['hidden_size']} hidden units, {each['loss'].upper()}",
+                percent(reported.ADDITION[each["hidden_size"], each["loss"]]),
+                interval(mean(each["test"])),
+            )
+            for each in found["rows"]
+        ]
+    )
+    st.caption("The report does not say which cell it used, so its numbers stand beside all three.")
+    for judge in (claims.mse_beats_bce, claims.ten_is_perfect, claims.bce_needs_more):
+        show_claim(judge(found))
+    first = found["rows"][0]["settings"]
+    figure("addition", "addition_figure", "Bit accuracy by cell, hidden units and loss", first)
+    with st.container(horizontal=True):
+        cell = choice("Cell", ["lstm", "gru", "rnn"], "report_cell", claims.NAMES)
+        loss = choice("Loss", ["bce", "mse"], "report_loss", {"bce": "BCE", "mse": "MSE"})
+    settings = claims.find(found["rows"], cell=cell, hidden_size=2, loss=loss)["settings"]
+    beside("addition", "addition_curves", [*STACKED[:2], "validation bit accuracy"], settings, cell, loss)
+    st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
+    explain(report_text.ADDITION)
+    st.subheader("Longer numbers than it was trained on", anchor=False)
+    for judge in (claims.small_mse_generalises, claims.perfect_is_correct):
+        show_claim(judge(found))
+    kind = choice("Tested on", ["random numbers", "carry chains"], "report_kind")
+    description = f"Accuracy against length on {kind}: the median seed, and nine in ten"
+    figure("addition", "addition_lengths", description, settings, cell, loss, kind)
+    explain(report_text.OVERFITTING)
+    provenance(found)
+
+
+SECTIONS = (
+    ("1 · Which settings are best?", "grid", show_grid),
+    ("2 · Which network reads digits best, and does regularisation help?", "regularisation", show_regularisation),
+    ("3 · What do they misread?", "samples", show_samples),
+    ("4 · How many hidden units does it take to recall a digit?", "recall", show_recall),
+    ("5 · Which loss, and how many hidden units, does it take to add?", "addition", show_addition),
+)
+
+frame.page("Report", "🧪", "A lab report drew conclusions from one run each. Here is what happens over many.")
+st.html(STYLE)
+with st.container(key="report"):
+    st.markdown(
+        "Each conclusion of the report is put to a test on networks trained from many seeds, by "
+        "`python -m training report`. Whiskers and bands say how far seeds differ; hollow diamonds "
+        "are the report's values."
+    )
+    for heading, part, show in SECTIONS:
+        st.header(heading, anchor=part)
+        if (found := results(part)) is not None:
+            show(found)

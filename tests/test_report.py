@@ -1,0 +1,237 @@
+"""The report's experiments by command, the statistics, and the verdicts: each from known numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from training import claims, experiments, reported
+from training.__main__ import main
+from training.pretrain import recipes
+from training.report import PARTS, SIXTEEN
+from training.statistics import mean, paired
+from training.tasks import TASKS
+
+numbers = st.lists(st.floats(0, 1), min_size=2, max_size=70)
+
+
+@given(numbers)
+def test_the_interval_is_scipys(values: list[float]) -> None:
+    found = mean(values)
+    assert (found.mean, found.n) == (pytest.approx(np.mean(values)), len(values))
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    if stats.sem(values) > 0:
+        assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    else:
+        assert found.low == found.mean == found.high
+
+
+def test_an_interval_covers_the_true_mean_as_often_as_it_says() -> None:
+    random = np.random.default_rng(0)
+    samples = random.normal(3, 2, (2000, 5))
+    covered = [found.low <= 3 <= found.high for found in (mean(sample.tolist()) for sample in samples)]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=70))
+def test_the_paired_test_is_scipys_and_turns_with_its_arguments(pairs: list[tuple[float, float]]) -> None:
+    first, second = (list(side) for side in zip(*pairs, strict=True))
+    found, turned = paired(first, second), paired(second, first)
+    assert (found.wins, found.losses, found.better) == (turned.losses, turned.wins, -turned.better)
+    differences = np.subtract(first, second)
+    if np.ptp(differences) > 1e-9:
+        assert found.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+
+
+def test_a_paired_test_of_equal_differences() -> None:
+    assert paired([1.0, 1.0], [1.0, 1.0]).better == 0
+    assert paired([1.0, 1.0], [0.5, 0.5]).better == 1
+    assert paired([1.0], [0.5]).better == 0, "one seed proves nothing"
+    with pytest.raises(ValueError, match="as many numbers"):
+        paired([1.0], [0.5, 0.2])
+    with pytest.raises(ValueError, match="no numbers"):
+        mean([])
+
+
+def row(**values: object) -> dict:
+    return values
+
+
+def digits_results(gru: float, bilstm: float, decay: float) -> dict:
+    spread = np.array([-0.002, -0.001, 0, 0.001, 0.002])
+    rows = []
+    for network, accuracy in (("RNN", 0.96), ("GRU", gru), ("BiLSTM", bilstm)):
+        for weight_decay, change in ((0.0, 0.0), (1e-3, decay)):
+            test = (accuracy + change + spread * (1 + change)).tolist()
+            rows.append(row(network=network, weight_decay=weight_decay, test=test))
+    return {"rows": rows}
+
+
+@pytest.mark.parametrize(
+    ("gru", "bilstm", "verdict"),
+    [(0.99, 0.98, claims.HOLDS), (0.97, 0.98, claims.FAILS), (0.98, 0.98, claims.DEPENDS)],
+)
+def test_whether_the_gru_is_best(gru: float, bilstm: float, verdict: str) -> None:
+    assert claims.gru_is_best(digits_results(gru, bilstm, -0.01)).verdict == verdict
+
+
+@pytest.mark.parametrize(("decay", "verdict"), [(-0.01, claims.HOLDS), (0.01, claims.FAILS), (0.0, claims.DEPENDS)])
+def test_whether_regularisation_hurts(decay: float, verdict: str) -> None:
+    claim = claims.unregularised_is_better(digits_results(0.98, 0.98, decay))
+    assert claim.verdict == verdict
+    assert claim.because.count("5 seeds") == 3
+
+
+def test_the_grids_choice_is_made_seed_by_seed() -> None:
+    rows = [
+        row(network=network, num_layers=layers, hidden_size=hidden, validation=[accuracy, accuracy])
+        for network, (best_layers, best_hidden) in reported.GRID_CHOICE.items()
+        for layers, hidden in ((1, 64), (best_layers, best_hidden))
+        for accuracy in [0.9 + 0.01 * layers]
+    ]
+    assert claims.grid_choice({"rows": rows}).verdict == claims.HOLDS
+    rows[0]["validation"][1] = 0.99
+    changed = claims.grid_choice({"rows": rows})
+    assert changed.verdict == claims.DEPENDS
+    assert "5 of 6" in changed.because
+    assert "1 x 64" in changed.because
+
+
+@pytest.mark.parametrize(("five", "verdict"), [(0.0, claims.HOLDS), (1.0, claims.FAILS), (0.5, claims.DEPENDS)])
+def test_whether_ten_units_are_needed(five: float, verdict: str) -> None:
+    perfect = {2: 0.0, 5: five, 10: 1.0}
+    rows = [
+        row(hidden_size=size, readout="final", test=[1.0] * round(64 * share) + [0.9] * round(64 * (1 - share)))
+        for size, share in perfect.items()
+    ]
+    assert claims.recall_needs_ten({"rows": rows}).verdict == verdict
+
+
+def adders(**perfect: float) -> dict:
+    """Results in which a share of 20 seeds is perfect: `adders(mse2=0.5)`, all others being so."""
+    rows = []
+    for cell in claims.CELLS:
+        for size in claims.SIZES:
+            for loss in ("bce", "mse"):
+                good = round(20 * perfect.get(f"{loss}{size}", 1.0))
+                test = [1.0] * good + [0.8 + 0.001 * seed for seed in range(20 - good)]
+                chains = [1.0] * (good // 2) + [0.9] * (20 - good // 2)
+                longest = {"random numbers": test, "carry chains": chains}
+                rows.append(row(cell=cell, hidden_size=size, loss=loss, test=test, longest=longest))
+    return {"rows": rows, "longest": 64}
+
+
+def test_whether_mse_beats_bce() -> None:
+    assert claims.mse_beats_bce(adders(bce2=0.2, bce5=0.3, bce10=0.4)).verdict == claims.HOLDS
+    assert claims.mse_beats_bce(adders(bce2=0.2)).verdict == claims.DEPENDS
+    assert claims.mse_beats_bce(adders(mse2=0.2)).verdict == claims.FAILS
+
+
+def test_whether_bce_needs_more_units() -> None:
+    assert claims.bce_needs_more(adders(bce2=0.5)).verdict == claims.HOLDS
+    assert claims.bce_needs_more(adders(bce2=0.5, mse2=0.5)).verdict == claims.FAILS
+
+
+def test_whether_small_adders_generalise_and_large_ones_do_not() -> None:
+    assert claims.small_mse_generalises(adders(mse5=0.2, mse10=0.2)).verdict == claims.HOLDS
+    turned = claims.small_mse_generalises(adders(mse2=0.1))
+    assert turned.verdict == claims.FAILS
+    assert "not worse" in turned.because
+
+
+def test_whether_ten_units_add_perfectly() -> None:
+    assert claims.ten_is_perfect(adders()).verdict == claims.HOLDS
+    assert claims.ten_is_perfect(adders(bce10=0.5)).verdict == claims.DEPENDS
+
+
+def test_random_numbers_do_not_show_that_an_adder_is_right() -> None:
+    claim = claims.perfect_is_correct(adders())
+    assert "Of 360 networks" in claim.because
+    assert "180 (50" in claim.because
+    assert claim.verdict == claims.DEPENDS
+
+
+def test_the_reports_numbers_are_those_of_the_recipes() -> None:
+    for name, network in (("rnn", "RNN"), ("gru", "GRU"), ("bilstm", "BiLSTM")):
+        assert recipes()[f"digits-{name}"].report == reported.DIGITS[network, 0.0]
+        assert recipes()[f"digits-{name}-l2"].report == reported.DIGITS[network, 1e-3]
+    for hidden, accuracy in reported.RECALL.items():
+        assert recipes()[f"recall-i1-h{hidden}"].report == accuracy
+    for (hidden, loss), accuracy in reported.ADDITION.items():
+        assert recipes()[f"addition-{loss}-h{hidden}"].report == accuracy
+
+
+def test_the_sixteen_sequences_have_two_of_each_length() -> None:
+    assert sorted(map(len, SIXTEEN)) == sorted([*range(3, 11)] * 2)
+
+
+def test_every_part_has_the_settings_and_seeds_that_the_issue_of_the_report_demands() -> None:
+    assert len(PARTS["grid"].cells(3)) == 3 * 2 * 3 * 3
+    assert len(PARTS["regularisation"].cells(5)) == 3 * 2 * 5
+    assert len(PARTS["addition"].cells(64)) == 3 * 3 * 2
+    grid_cells = [json.dumps(cell, sort_keys=True) for cell in PARTS["grid"].cells(3)]
+    shared = [json.dumps(cell, sort_keys=True) for cell in PARTS["regularisation"].cells(3)]
+    assert len(set(grid_cells) & set(shared)) == 9, "what both need is trained once"
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundredth of the data for the small tasks."""
+    for name in ("addition", "recall"):
+        task = TASKS[name]
+        small = task.defaults.with_data(num_batches=10)
+        monkeypatch.setitem(TASKS, name, task.__class__(**{**task.__dict__, "defaults": small}))
+    monkeypatch.setattr(experiments, "LONGEST", 8)
+    monkeypatch.setattr(experiments, "RANDOM_PAIRS", 20)
+    monkeypatch.setattr(experiments, "RECALLED", 20)
+    monkeypatch.setattr(experiments, "POINT", 20)
+
+
+def test_the_command_measures_a_part_and_goes_on_where_it_stopped(
+    tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.test_sweep import here
+    from training import report
+
+    monkeypatch.setattr(report, "processes", lambda jobs: here)
+    arguments = ["report", "--only", "addition", "--seeds", "3", "--folder", str(tmp_path), "--json"]
+    main(arguments)
+    done = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert done[-1] == {"part": "addition", "done": 18, "of": 18}
+    written = json.loads((tmp_path / "addition.json").read_text())
+    assert written["command"] == "python -m training report --only addition --seeds 3"
+    assert {len(each["test"]) for each in written["rows"]} == {3}
+    assert {len(each["by_length"]["carry chains"]["bit_accuracy"]["median"]) for each in written["rows"]} == {8}
+    assert set(written["versions"]) >= {"python", "torch"}
+    for judge in (claims.mse_beats_bce, claims.ten_is_perfect, claims.bce_needs_more, claims.small_mse_generalises):
+        assert judge(written).verdict in (claims.HOLDS, claims.FAILS, claims.DEPENDS)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").rglob("*.json")}
+    main(arguments)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").rglob("*.json")} == times
+    assert json.loads((tmp_path / "addition.json").read_text()) == written
+
+
+def test_the_recall_part(tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.test_sweep import here
+    from training import report
+
+    monkeypatch.setattr(report, "processes", lambda jobs: here)
+    quick = recipes()["recall-i0-h10"]
+    small = quick.settings.with_data(num_batches=10)
+    monkeypatch.setattr(
+        experiments, "recipes", lambda: {"recall-i0-h10": quick.__class__(**{**quick.__dict__, "settings": small})}
+    )
+    main(["report", "--only", "recall", "--seeds", "4", "--folder", str(tmp_path)])
+    written = json.loads((tmp_path / "recall.json").read_text())
+    assert len(written["rows"]) == 6
+    assert written["index_seeds"] == 1
+    assert {(each["index"], each["length"]) for each in written["index_by_length"]} == {
+        (index, length) for index in range(10) for length in range(index + 1, 31)
+    }
+    assert [each["truth"] for each in written["examples"]] == [int(text[1]) for text in SIXTEEN]
+    assert all(each["said"]["recall-i1-h10"] == each["truth"] for each in written["examples"])
+    assert claims.final_states_recall(written).test == claims.T_TEST
