@@ -312,11 +312,15 @@ def show_upload() -> None:
 
 
 def show_active() -> None:
-    """How far the runs are that are on their way."""
-    for run in runs.all_runs():
-        if engine_state(run) in ACTIVE:
+    """How far the runs are that are in training, and how many wait."""
+    states = {run: engine_state(run) for run in runs.all_runs()}
+    for run, state in states.items():
+        if state == "running":
             done, phrase = standing(run)
             st.progress(done, f"**{run.name}**: {phrase}")
+    waiting = list(states.values()).count("queued")
+    if waiting:
+        st.caption(f"{waiting} {'run waits' if waiting == 1 else 'runs wait'} for a free core.")
 
 
 def screen() -> None:

@@ -13,6 +13,7 @@ from training import runs
 from training.runs import Run
 from training.tasks import TASKS
 from training.worker import execute
+from ui.background import engine
 
 ROOT = Path(__file__).parents[1]
 QUICK = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=1, hidden_size=4)
@@ -141,3 +142,16 @@ def test_a_model_is_taken_along_to_its_page(page: Page, server_url: str, name: s
     page.goto(f"{server_url}/runs?compare={name}")
     page.get_by_role("link", name=f"Use on {where}").click()
     expect(page.get_by_role("combobox", name="Model")).to_have_value(name, timeout=20_000)
+
+
+def test_a_long_queue_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.engine.os.cpu_count", lambda: 1)
+    engine.clear()
+    try:
+        for _ in range(4):
+            engine().submit(runs.create(replace(QUICK, epochs=500)))
+        app = opened()
+        assert "3 runs wait for a free core." in [element.value for element in app.caption]
+    finally:
+        engine().shut_down()
+        engine.clear()

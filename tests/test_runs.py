@@ -306,3 +306,8 @@ def test_a_trained_file_is_loaded_like_a_shipped_one() -> None:
     run = runs.create(QUICK, "mine")
     execute(run)
     assert load(run.weights).card["name"] == "mine"
+
+
+def test_runs_of_one_second_are_listed_in_the_order_in_which_they_were_made() -> None:
+    made = [runs.create(QUICK) for _ in range(8)]
+    assert runs.all_runs() == made[::-1]

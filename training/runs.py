@@ -175,7 +175,7 @@ def create(settings: Settings, name: str | None = None) -> Run:
     Raises RunError, and leaves nothing behind, where the disk can't be written.
     """
     now = datetime.now(UTC)
-    run = Run(folder() / f"{now:%Y%m%d-%H%M%S}-{settings.task}-{secrets.token_hex(3)}")
+    run = Run(folder() / f"{now:%Y%m%d-%H%M%S-%f}-{settings.task}-{secrets.token_hex(3)}")
     facts = {
         "name": _free(name or describe(settings)),
         "settings": settings.to_dict(),

@@ -10,6 +10,7 @@ from training.runs import ENDED, Run, RunError
 from ui.words import duration
 
 ACTIVE = ("queued", "running")
+NOTICED = 2  # followed runs that have a line of their own on every page
 FOLLOWED = "followed_runs"  # in the session: the folders of the runs whose end it waits for
 
 
@@ -27,7 +28,7 @@ def follow(run: Run) -> None:
 
 
 def notice() -> None:
-    """A line for each run that this session follows; the page runs anew when one of them has come to rest."""
+    """How far this session's runs are, on every page; the page runs anew when one of them has come to rest."""
     active = [run for run in _followed() if engine_state(run) in ACTIVE]
     if active:
         _notice(active)
@@ -76,8 +77,11 @@ def _followed(task: str | None = None) -> list[Run]:
 
 @st.fragment(run_every="2s")
 def _notice(active: list[Run]) -> None:
-    for run in active:
-        if engine_state(run) not in ACTIVE:
-            st.rerun()
+    if any(engine_state(run) not in ACTIVE for run in active):
+        st.rerun()
+    for run in active[:NOTICED]:
         done, phrase = standing(run)
-        st.caption(f":material/model_training: **{run.name}** is training: {done:.0%}, {phrase}")
+        doing = f"is training: {done:.0%}" if engine().ahead(run) is None else "waits"
+        st.caption(f":material/model_training: **{run.name}** {doing}, {phrase}")
+    if len(active) > NOTICED:
+        st.caption(f"and {len(active) - NOTICED} more of your runs: see the page Runs")
