@@ -148,7 +148,7 @@ def _magnitude(number: float) -> int:
 def _start_button(settings: Settings) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         key = f"train_{settings.task}_start"
-        st.button("Train", icon=":material/play_arrow:", type="primary", on_click=_start, args=(settings,), key=key)
+        st.button("Train", icon=":material/play_arrow:", on_click=_start, args=(settings,), key=key)
         st.markdown(
             f"**{estimate.num_parameters(settings):,}** parameters, "
             f"about **{duration(estimate.seconds(settings))}** on one core of this machine",
