@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,12 @@ def test_every_training_command_parses() -> None:
     for command in commands:
         if "--help" not in command:
             _parser().parse_args(shlex.split(command))
+
+
+def test_the_tree_has_a_line_for_every_folder() -> None:
+    tree = README.partition("## Where things are")[2].split("```")[1].strip()
+    listed = {line.split()[0].rstrip("/") for line in tree.splitlines()}
+    root = Path(__file__).parents[1]
+    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split()
+    folders = {path.split("/")[0] for path in tracked if "/" in path and not path.startswith(".")}
+    assert listed == {"app.py"} | folders
