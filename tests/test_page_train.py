@@ -113,6 +113,7 @@ def test_what_is_trained_is_chosen_and_nothing_typed_is_lost() -> None:
     assert app.selectbox(key="addition_run").value == run.name
     wait_until(app, f"**{run.name}** is trained. On the test data: bit accuracy")
     assert app.selectbox(key="addition_model").value == run.id
+    assert "whole-sum accuracy" in texts(app)
     assert app.text_input(key="a").value == "110"
     assert len(app.get("vega_lite_chart")) == 2
 

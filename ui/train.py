@@ -245,8 +245,13 @@ def _test_result(run: Run) -> str:
         metrics = load(run.weights).card["metrics"]
     except WeightsError as error:
         return str(error)
-    shares = [f"{name.replace('_', ' ')} **{share:.2%}**" for name, share in metrics.items() if name != "loss"]
+    shares = [f"{_spoken(name)} **{share:.2%}**" for name, share in metrics.items() if name != "loss"]
     return f"On the test data: {', '.join(shares)}."
+
+
+def _spoken(metric: str) -> str:
+    """A metric's name as people say it: "all_pairs_sum_accuracy" is "all pairs whole-sum accuracy"."""
+    return metric.replace("sum_", "whole-sum ").replace("_", " ")
 
 
 def _buttons(run: Run, state: str) -> None:
@@ -280,9 +285,7 @@ def _show_curves(settings: Settings, curves: list[Progress]) -> None:
     """Losses and validation accuracy against the optimiser step, as in the report's figures."""
     losses = [(p.step, "training loss", p.train_loss) for p in curves]
     losses += [(p.step, "validation loss", p.validation_loss) for p in curves]
-    shares = [
-        (p.step, f"validation {name.replace('_', ' ')}", share) for p in curves for name, share in p.metrics.items()
-    ]
+    shares = [(p.step, _spoken(name), share) for p in curves for name, share in p.metrics.items()]
     left, right = st.columns(2)
     left.altair_chart(learning_curves(_table(losses), "loss"), alt="Training and validation loss against the step")
     figure = report_figure(settings)
