@@ -275,6 +275,16 @@ def test_only_the_last_words_of_failed_children_are_kept(
     assert len(engine._last_words) == (2 if kept else 0)
 
 
+def test_a_run_that_was_started_elsewhere_is_told_nothing(engine: Engine) -> None:
+    run = runs.create(QUICK, "by hand")
+    run.set_state("running")
+    with run.lock():
+        assert engine.state(run) == "running"
+        for order, word in ((engine.pause, "pause"), (engine.stop, "stop")):
+            with pytest.raises(RunError, match=f"by hand was started elsewhere.*: {word} it there"):
+                order(run)
+
+
 def test_rename_and_delete() -> None:
     run = runs.create(QUICK, "old name")
     run.rename("new name")

@@ -47,7 +47,10 @@ class Engine:
             self._start_next()
 
     def pause(self, run: Run) -> None:
-        """Have the run keep its state and end its process; one that only waits leaves the queue."""
+        """Have the run keep its state and end its process; one that only waits leaves the queue.
+
+        Raises RunError, as `stop` does, when the run is trained by a process that this engine did not start.
+        """
         self._order(run, "pause", "paused")
 
     def stop(self, run: Run) -> None:
@@ -98,6 +101,8 @@ class Engine:
                 run.set_state(state_in_queue)
             elif child := self._children.get(run):
                 _tell(child, order)
+            elif run.is_locked():
+                raise RunError(f"{run.name} was started elsewhere, by hand or by another server: {order} it there.")
 
     def _watch(self) -> None:
         """Look after the children until the end: a free process takes the next run."""

@@ -104,6 +104,6 @@ def _stop(run: Run) -> None:
 
 def _finish(run: Run, network: Network, curves: list[Progress]) -> None:
     """Write the run's result with its card."""
-    certify(network, run.settings, curves, command=f"python -m training run {run.folder}")
+    certify(network, run.settings, curves, command=f"python -m training run runs/{run.id}")
     network.card["name"] = run.name
     save(network, run.weights)
