@@ -65,6 +65,10 @@ class Network(nn.Module):
         else:
             packed, _ = self.recurrent(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
             output, _ = pad_packed_sequence(packed, batch_first=True, total_length=x.shape[1])
+        return self.answer(output, lengths)
+
+    def answer(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """What `forward` returns, read out of the last layer's outputs (batch, time, directions * hidden_size)."""
         logits = self.linear(self._features(output, lengths))
         return logits.squeeze(-1) if self.output_size == 1 else logits
 

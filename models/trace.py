@@ -35,7 +35,7 @@ def trace(network: Network, x: Tensor | np.ndarray) -> Trace:
     x = torch.as_tensor(x, dtype=torch.float32)
     layers, sequence = [], x
     for layer in range(network.num_layers):
-        directions = [_direction(network, sequence, layer, backward) for backward in range(network.num_directions)]
+        directions = [run_direction(network, sequence, layer, backward) for backward in range(network.num_directions)]
         sequence = torch.cat([states["hidden"] for states in directions], dim=-1)
         layers.append(directions)
     stacked = {
@@ -88,10 +88,13 @@ def probabilities(logits: Tensor, network: Network) -> Tensor:
     return torch.sigmoid(logits) if network.output_size == 1 else torch.softmax(logits, dim=-1)
 
 
-def _direction(network: Network, x: Tensor, layer: int, backward: int) -> dict[str, Tensor]:
+def run_direction(
+    network: Network, x: Tensor, layer: int, backward: int, nudges: Tensor | None = None
+) -> dict[str, Tensor]:
     """Hidden states, cell states and gates (T, H) of one layer in one direction, read from its input `x` (T, features).
 
-    PyTorch's equations (documentation of torch.nn.RNN, GRU and LSTM), one time step after the other.
+    PyTorch's equations (documentation of torch.nn.RNN, GRU and LSTM), one time step after the other. `nudges` (T, H)
+    are added to the hidden states as they arise: the gradient with respect to them is that with respect to the states.
     """
     suffix = f"l{layer}" + ("_reverse" if backward else "")
     parameter = {name: getattr(network.recurrent, f"{name}_{suffix}") for name in ("weight_hh", "bias_hh")}
@@ -103,6 +106,8 @@ def _direction(network: Network, x: Tensor, layer: int, backward: int) -> dict[s
     for t in reversed(range(len(x))) if backward else range(len(x)):
         from_state = F.linear(h, parameter["weight_hh"], parameter["bias_hh"])
         states = STEPS[network.cell](from_input[t], from_state, h, c)
+        if nudges is not None:
+            states["hidden"] = states["hidden"] + nudges[t]
         h, c = states["hidden"], states.get("cell", c)
         steps.append(states)
     if backward:

@@ -1,0 +1,94 @@
+"""Where a recurrent layer comes to rest while its input stays the same, and whether it stays there.
+
+Sussillo and Barak, "Opening the black box" (2013): a recurrent layer under a constant input is a map of its state;
+its fixed points, and the eigenvalues of the map's Jacobian there, say what the layer can remember.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.network import Network
+from models.trace import STEPS
+
+STEPS_OF_NEWTON = 40
+CLOSE = 1e-8  # how little the map may move a fixed point
+SAME = 1e-3  # fixed points that are nearer than this are one
+STARTS = 24
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """`state` (H,) is the hidden state; `eigenvalues` are those of the Jacobian, the largest in size first."""
+
+    state: np.ndarray
+    eigenvalues: np.ndarray
+
+    @property
+    def kind(self) -> str:
+        """ "stable": every small change dies out; "unstable": none does; "saddle": some do."""
+        grows = np.abs(self.eigenvalues) > 1
+        return "unstable" if grows.all() else "saddle" if grows.any() else "stable"
+
+
+def fixed_points(
+    network: Network, x: Tensor | np.ndarray, layer: int, backward: int, starts: np.ndarray
+) -> list[FixedPoint]:
+    """The fixed points of one layer in one direction under the constant input `x` (features of that layer,).
+
+    Newton's method from the hidden states `starts` (N, H) and from points around them; it finds what lies near them,
+    not all there is. The state of an LSTM is (h, c), whose fixed points are sought from c = atanh(h).
+    """
+    step = _map(network, torch.as_tensor(x, dtype=torch.float64), layer, backward)
+    found = _newton(step, _starts(network, torch.as_tensor(starts, dtype=torch.float64)))
+    points: list[FixedPoint] = []
+    for state in found:
+        if any(np.abs(state.numpy()[: network.hidden_size] - point.state).max() < SAME for point in points):
+            continue
+        eigenvalues = torch.linalg.eigvals(torch.func.jacrev(step)(state)).numpy()
+        order = np.argsort(-np.abs(eigenvalues))
+        points.append(FixedPoint(state.numpy()[: network.hidden_size], eigenvalues[order]))
+    return points
+
+
+def _map(network: Network, x: Tensor, layer: int, backward: int):  # noqa: ANN202 (a function of Tensor to Tensor)
+    """The map from the state before a time step to the state after it: (H,), of an LSTM (2 H,)."""
+    suffix = f"l{layer}" + ("_reverse" if backward else "")
+    weight_ih, weight_hh, bias_ih, bias_hh = (
+        getattr(network.recurrent, f"{name}_{suffix}").detach().double()
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    H, has_cell = network.hidden_size, network.cell == "lstm"
+    from_input = weight_ih @ x + bias_ih
+
+    def step(state: Tensor) -> Tensor:
+        h, c = (state[:H], state[H:]) if has_cell else (state, state)
+        states = STEPS[network.cell](from_input, weight_hh @ h + bias_hh, h, c)
+        return torch.cat([states["hidden"], states["cell"]]) if has_cell else states["hidden"]
+
+    return step
+
+
+def _starts(network: Network, states: Tensor) -> Tensor:
+    """A few of the states, and as many random ones: (N, H), for an LSTM (N, 2 H)."""
+    generator = torch.Generator().manual_seed(0)
+    some = states[torch.linspace(0, len(states) - 1, min(STARTS, len(states))).long()]
+    others = 2 * torch.rand(STARTS, states.shape[1], generator=generator, dtype=torch.float64) - 1
+    h = torch.cat([some, others])
+    return torch.cat([h, torch.atanh(h.clamp(-0.99, 0.99))], dim=1) if network.cell == "lstm" else h
+
+
+def _newton(step, states: Tensor) -> Tensor:  # noqa: ANN001 (a function of Tensor to Tensor)
+    """The states (N, S) that Newton's method on step(s) - s = 0 comes to; those that come to none are left out."""
+    jacobian = torch.vmap(torch.func.jacrev(step))
+    every = torch.vmap(step)
+    eye = torch.eye(states.shape[1], dtype=torch.float64)
+    for _ in range(STEPS_OF_NEWTON):
+        excess = every(states) - states
+        change = torch.linalg.lstsq(jacobian(states) - eye, -excess[..., None]).solution[..., 0]
+        length = change.norm(dim=1, keepdim=True)
+        states = states + change * (1 / length.clamp(min=1))  # no further than 1 at a time: far leaps miss what is near
+    rests = (every(states) - states).abs().amax(dim=1) < CLOSE
+    return states[rests & states.isfinite().all(dim=1)]
