@@ -17,6 +17,7 @@ STEPS_OF_NEWTON = 40
 CLOSE = 1e-8  # how little the map may move a fixed point
 SAME = 1e-3  # fixed points that are nearer than this are one
 STARTS = 24
+SETTLING = 200  # time steps, after which a state has come to where it is drawn to
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,24 @@ class FixedPoint:
 
 
 def fixed_points(
-    network: Network, x: Tensor | np.ndarray, layer: int, backward: int, starts: np.ndarray
+    network: Network,
+    x: Tensor | np.ndarray,
+    layer: int,
+    backward: int,
+    hidden: np.ndarray,
+    cells: np.ndarray | None = None,
 ) -> list[FixedPoint]:
     """The fixed points of one layer in one direction under the constant input `x` (features of that layer,).
 
-    Newton's method from the hidden states `starts` (N, H) and from points around them; it finds what lies near them,
-    not all there is. The state of an LSTM is (h, c), whose fixed points are sought from c = atanh(h).
+    Newton's method from the hidden states (N, H), of an LSTM with its cell states (N, H), from random ones, and from
+    where all these have come to after a while; it finds what lies near, not all there is.
     """
     step = _map(network, torch.as_tensor(x, dtype=torch.float64), layer, backward)
-    found = _newton(step, _starts(network, torch.as_tensor(starts, dtype=torch.float64)))
+    starts = _starts(np.concatenate([hidden, cells], axis=1) if network.cell == "lstm" else hidden)
+    settled = starts
+    for _ in range(SETTLING):
+        settled = torch.vmap(step)(settled)
+    found = _newton(step, torch.cat([settled, starts]))
     points: list[FixedPoint] = []
     for state in found:
         if any(np.abs(state.numpy()[: network.hidden_size] - point.state).max() < SAME for point in points):
@@ -71,13 +81,14 @@ def _map(network: Network, x: Tensor, layer: int, backward: int):  # noqa: ANN20
     return step
 
 
-def _starts(network: Network, states: Tensor) -> Tensor:
-    """A few of the states, and as many random ones: (N, H), for an LSTM (N, 2 H)."""
-    generator = torch.Generator().manual_seed(0)
+def _starts(states: np.ndarray) -> Tensor:
+    """A few of the states (N, S), and as many random ones in their range."""
+    states = torch.as_tensor(states, dtype=torch.float64)
     some = states[torch.linspace(0, len(states) - 1, min(STARTS, len(states))).long()]
+    most = states.abs().amax(dim=0).clamp(min=1)
+    generator = torch.Generator().manual_seed(0)
     others = 2 * torch.rand(STARTS, states.shape[1], generator=generator, dtype=torch.float64) - 1
-    h = torch.cat([some, others])
-    return torch.cat([h, torch.atanh(h.clamp(-0.99, 0.99))], dim=1) if network.cell == "lstm" else h
+    return torch.cat([some, others * most])
 
 
 def _newton(step, states: Tensor) -> Tensor:  # noqa: ANN001 (a function of Tensor to Tensor)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from models import Trace, names, trace
+from models.occlusion import flipped
 from training import runs
 from training.tasks import addition, lengths
 from training.tasks.lengths import RANDOM_PAIRS, Search
@@ -14,6 +15,7 @@ from ui.addition_text import Sum, first_errors, notes, notice, search_result, ve
 from ui.background import just_trained
 from ui.charts import accuracy_lines
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
+from ui.inside import Reading, Variant, inside_panel
 from ui.models import label, model_picker, network
 from ui.timeline import STATE, Lane, Scale, Timeline, heat_lanes, rule, text_lane
 from ui.train import train_panel
@@ -23,7 +25,7 @@ Bits = list[int]  # of an operand, least significant first
 
 BASES = {"binary": 2, "decimal": 10}
 EXAMPLE = {"a": "01101", "b": "11111"}  # the report's second example
-TABS = ("Accuracy against length", "All models on this sum", "Train", "How it works")
+TABS = ("Accuracy against length", "All models on this sum", "Look inside", "Train", "How it works")
 SHIPPED = names("addition")
 DEFAULT_MODEL = "addition-bce-h10"
 MODEL_HELP = "LSTMs; bce or mse is the loss in training, and h the number of hidden units: see How it works."
@@ -289,6 +291,36 @@ def show_why(total: Sum, run: Trace) -> None:
         ).show("addition_timeline")
 
 
+def inside(name: str, total: Sum, run: Trace) -> Reading:
+    """What the tab Look inside shows: the columns of the sum."""
+    top = len(total.a) - 1
+
+    def variants() -> list[Variant]:
+        names = [f"bit {t} of {operand} turned" for t in range(top) for operand in "ab"]
+        every = flipped(run.inputs)[:top].reshape(-1, *run.inputs.shape)
+        return [Variant(name, x) for name, x in zip(names, every, strict=True)]
+
+    return Reading(
+        name=name,
+        x=run.inputs,
+        steps=[str(t) for t in range(len(total.a))],
+        lanes=[
+            bit_lane("carry", total.carries, total.carries == 1, "strong"),
+            bit_lane("a", total.a),
+            bit_lane("b", total.b),
+            bit_lane("network", total.said, total.said != total.true, "wrong"),
+        ],
+        axis="bit",
+        direction="left",
+        output=top,
+        output_name=f"the highest bit of the sum, bit {top}",
+        outputs=[f"bit {t}" for t in range(len(total.a))],
+        signals={"the carry that goes in": total.carries, "a + b": total.a + total.b, "the sum bit": total.true},
+        variants=variants,
+        changed="the change",
+    )
+
+
 def first_wrong(total: Sum) -> int | None:
     """The time step to begin at: where the network first errs, None where it doesn't."""
     return int(total.wrong[0]) if len(total.wrong) else None
@@ -460,13 +492,16 @@ with st.container(horizontal=True, gap="large", key="addition_columns"):
     with st.container(key="addition_why"):
         show_why(total, read(model, a, b))
 
-accuracy, everything, training, how = st.tabs(TABS, default=TABS[-1], key="addition_tab", bind="query-params")
+accuracy, everything, within, training, how = st.tabs(TABS, default=TABS[-1], key="addition_tab", bind="query-params")
 if accuracy.open:
     with accuracy:
         show_accuracy(model)
 if everything.open:
     with everything:
         show_all_models(model, a, b)
+if within.open:
+    with within:
+        inside_panel(inside(model, total, read(model, a, b)))
 if training.open:
     with training:
         train_panel("addition")

@@ -5,6 +5,7 @@ import numpy as np
 import streamlit as st
 
 from models import Network, belief, names
+from models.occlusion import blanked
 from training import runs
 from training.pretrain import recipes
 from training.task import DataError, Settings
@@ -22,6 +23,7 @@ from ui.digits_text import (
     notice,
     on_what,
 )
+from ui.inside import Reading, Variant, inside_panel
 from ui.mnist import mnist_at_hand
 from ui.models import describe, label, model_picker, network
 from ui.timeline import Timeline, heat_lanes, image_lane
@@ -31,7 +33,7 @@ from ui.words import article, percent
 FIRST_SAMPLE = 0  # on the screen before anything is drawn
 CLASSES = [str(digit) for digit in range(digits.CLASSES)]
 ROWS = [str(row) for row in range(1, digits.SIDE + 1)]
-TABS = ("All models on this drawing", "Train", "How it works")
+TABS = ("Look inside", "All models on this drawing", "Train", "How it works")
 SHIPPED = [name for name in recipes() if name in names("digits")]  # in the report's order
 WATCHED = 10  # validation images on which one sees a network learn
 
@@ -196,6 +198,33 @@ def show_all_models(chosen: str, image: np.ndarray, shown: int | None) -> None:
     ).show("digits_beliefs")
 
 
+def inside(name: str, image: np.ndarray, rows: np.ndarray) -> Reading:
+    """What the tab Look inside shows: the rows of the image."""
+    answer = int(rows[-1].argmax())
+    inked = np.flatnonzero(image.max(axis=1) > 0)
+
+    def variants() -> list[Variant]:
+        every = blanked(image)
+        return [Variant(f"row {row + 1} blank", every[row]) for row in inked]
+
+    return Reading(
+        name=name,
+        x=image,
+        steps=ROWS,
+        lanes=[image_lane("image", image)],
+        axis="row",
+        direction="down",
+        output=answer,
+        output_name=f"the answer {answer}",
+        outputs=CLASSES,
+        signals={"the ink in the row": image.sum(axis=1), "the ink seen so far": image.sum(axis=1).cumsum()},
+        variants=variants,
+        changed="the row",
+        others={nickname(network(each).card): each for each in SHIPPED if not network(each).card["weight_decay"]},
+        image=True,
+    )
+
+
 def show_how_it_works(name: str) -> None:
     cards = {describe(network(name).card): network(name).card for name in SHIPPED}
     decayed = next(card for card in cards.values() if card["weight_decay"])
@@ -243,7 +272,10 @@ def screen(name: str) -> None:
         show_belief(given.image, rows)
     with bars:  # last, because a chart takes longer to make than all the rest
         st.vega_lite_chart(probability_bars(rows[-1]), alt="Probability of each digit")
-    everything, training, how = st.tabs(TABS, default=TABS[-1], key="digits_tab", bind="query-params")
+    within, everything, training, how = st.tabs(TABS, default=TABS[-1], key="digits_tab", bind="query-params")
+    if within.open:
+        with within:
+            inside_panel(inside(name, given.image, rows))
     if everything.open:
         with everything:
             show_all_models(name, given.image, given.label)

@@ -5,15 +5,17 @@ import pandas as pd
 import streamlit as st
 
 from models import READOUTS, Trace, belief_backwards, names, trace
+from models.occlusion import replaced
 from training import runs
 from training.tasks import recall
 from ui import frame
 from ui.background import just_trained
 from ui.charts import accuracy_curve, accuracy_map, probability_bars
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
+from ui.inside import Reading, Variant, inside_panel
 from ui.models import describe, model_picker, network
 from ui.recall_text import kept, notes, notice, outside, reach
-from ui.timeline import STATE, Scale, Timeline, heat_lanes, text_lane
+from ui.timeline import Scale, Timeline, heat_lanes, text_lane
 from ui.train import train_panel
 from ui.words import percent
 
@@ -339,27 +341,33 @@ def beyond(rows: list[dict[str, float]], longest: int) -> str:
     )
 
 
-def show_inside(sequence: list[int], index: int, run: Trace) -> None:
-    """Tab: the hidden states of each direction."""
-    directions = ("forwards", "backwards")[: run.hidden.shape[1]]
-    st.markdown(
-        "Each row is one hidden unit. Reading forwards, look right of the asked digit: the units that keep it stay as "
-        "they are."
-        + " Reading backwards, time runs from right to left, and the asked digit comes late."
-        * (len(directions) - 1)
+def inside(name: str, sequence: list[int], index: int, run: Trace) -> Reading:
+    """What the tab Look inside shows: the sequence, and after it the index where the network is told it."""
+    T, asked = len(sequence), bool(told(name))
+    elements = [*sequence, index] if asked else sequence
+    heard = (np.arange(len(elements)) >= index).astype(float)
+    marks = ["asked" if t == index else "" for t in range(len(elements))]
+    answer = int(run.probabilities.argmax())
+
+    def variants() -> list[Variant]:
+        every = replaced(run.inputs)
+        others = [(t, digit) for t in range(T) for digit in range(recall.CLASSES) if digit != sequence[t]]
+        return [Variant(f"{digit} at index {t}", every[t, digit]) for t, digit in others]
+
+    return Reading(
+        name=name,
+        x=run.inputs,
+        steps=[str(t) for t in range(len(elements))],
+        lanes=[text_lane("element", [str(element) for element in elements], marks=marks, tiles=True)],
+        axis="time step" if asked else "index",
+        direction="right",
+        output=answer,
+        output_name=f"the answer {answer}",
+        outputs=[str(digit) for digit in range(recall.CLASSES)],
+        signals={"whether the asked digit has been heard": heard, "the digits themselves": np.array(elements, float)},
+        variants=variants,
+        changed="the digit",
     )
-    units = [str(unit) for unit in range(1, run.hidden.shape[-1] + 1)]
-    Timeline(
-        "Hidden state after each digit",
-        [str(t) for t in range(len(sequence))],
-        {"": [digit_lane(sequence, index)]}
-        | {
-            f"Hidden state, reading {direction}": heat_lanes(units, states.T, STATE)
-            for direction, states in zip(directions, run.hidden[-1], strict=True)
-        },
-        axis="index",
-        group="recall",
-    ).show("recall_hidden")
 
 
 def scale_end(values: np.ndarray) -> float:
@@ -486,7 +494,7 @@ with st.container(horizontal=True, gap="large", key="recall_columns"):
     with st.container(key="recall_why"):
         show_why(model, sequence, index, belief, backwards)
 
-sizes, lengths, inside, training, how = st.tabs(TABS, default=TABS[-1], key="recall_tab", bind="query-params")
+sizes, lengths, within, training, how = st.tabs(TABS, default=TABS[-1], key="recall_tab", bind="query-params")
 if sizes.open:
     with sizes:
         show_sizes(sequence)
@@ -496,12 +504,11 @@ if lengths.open:
             show_lengths_and_indices(model)
         else:
             show_lengths(model)
-if inside.open:
-    with inside:
+if within.open:
+    with within:
         if told(model):
             show_memory(model, sequence, index, run)
-        else:
-            show_inside(sequence, index, run)
+        inside_panel(inside(model, sequence, index, run))
 if training.open:
     with training:
         train_panel("recall")

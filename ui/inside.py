@@ -1,0 +1,320 @@
+"""The tab Look inside, the same for every task: states and gates, gradients, what if, the plane of the states."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+import torch
+
+from models import Network, Trace, trace
+from models.fixed_points import FixedPoint, fixed_points
+from models.gradients import gradients
+from models.occlusion import answers
+from models.projection import Plane, plane
+from training.fit import build
+from training.task import Settings
+from ui.equations import EQUATIONS
+from ui.inside_charts import answers_map, fading, ground, saliency, trajectory
+from ui.inside_text import changes, correlations, rests, sums, vanishing
+from ui.models import network
+from ui.timeline import STATE, Direction, Lane, Scale, Timeline, heat_lanes
+
+PARTS = ("States and gates", "Gradient through time", "What if", "Plane and fixed points")
+MOST_UNITS = 24  # that are shown at once; of a larger layer those that respond most
+LARGEST_TO_REST = 64  # hidden units; beyond, looking for fixed points takes too long
+GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
+CANDIDATE = "candidate"  # the one "gate" that runs from -1 to 1
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A changed input: what was changed, and the input (T, features)."""
+
+    name: str
+    x: np.ndarray
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the network `name` reads on a page, and how that page shows it.
+
+    `lanes` show the input `x` (T, features) on the time axis with the headers `steps`. `output` is the logit that is
+    looked at, called `output_name`; `outputs` names all. `signals` are what units may respond to, each (T,).
+    `variants` makes the changed inputs of What if, and `others` are networks whose gradients are compared.
+    """
+
+    name: str
+    x: np.ndarray
+    steps: Sequence[str]
+    lanes: Sequence[Lane]
+    axis: str
+    direction: Direction
+    output: int
+    output_name: str
+    outputs: Sequence[str]
+    signals: Mapping[str, np.ndarray]
+    variants: Callable[[], list[Variant]]
+    changed: str
+    others: Mapping[str, str] = field(default_factory=dict)
+    image: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the keys of the panel's widgets begin with: the task."""
+        return f"inside_{network(self.name).card['task']}"
+
+
+def inside_panel(reading: Reading) -> None:
+    """The chosen part of the tab."""
+    part = st.segmented_control(
+        "Show", PARTS, default=PARTS[0], required=True, key=f"{reading.key}_part", bind="query-params"
+    )
+    SHOW[part](reading)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def traced(name: str, x: np.ndarray) -> Trace:
+    """What happened in the network at every time step."""
+    return trace(network(name), x)
+
+
+def place(reading: Reading) -> tuple[int, int]:
+    """The layer and the direction that one looks at."""
+    net = network(reading.name)
+    layers = [f"layer {number + 1}" for number in range(net.num_layers)]
+    directions = ["forwards", "backwards"][: net.num_directions]
+    layer = direction = None
+    with st.container(horizontal=True):
+        if len(layers) > 1:
+            layer = st.segmented_control("Layer", layers, default=layers[-1], required=True, key=f"{reading.key}_layer")
+        if len(directions) > 1:
+            direction = st.segmented_control(
+                "Direction", directions, default=directions[0], required=True, key=f"{reading.key}_direction"
+            )
+    return (layers.index(layer) if layer else 0), (directions.index(direction) if direction else 0)
+
+
+def show_states(reading: Reading) -> None:
+    """Heat maps of hidden state, cell state and gates, and one unit's sum at every time step."""
+    net, run = network(reading.name), traced(reading.name, reading.x)
+    layer, backward = place(reading)
+    hidden = run.hidden[layer, backward]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        order, labels = sorted_units(reading, hidden)
+        chosen = st.selectbox("Numbers of", labels, key=f"{reading.key}_unit", width=200)
+    unit = int(order[labels.index(chosen)])
+    groups: dict[str, Sequence[Lane]] = {
+        "": reading.lanes,
+        "Hidden state h": heat_lanes(labels, hidden[:, order].T, STATE),
+    }
+    if run.cell is not None:
+        cell = run.cell[layer, backward][:, order]
+        most = float(np.ceil(np.abs(cell).max())) or 1.0
+        groups["Cell state c"] = heat_lanes(labels, cell.T, Scale("diverging", -most, most, "cell state"))
+    for gate, values in run.gates.items():
+        scale = STATE if gate == CANDIDATE else GATES
+        groups[f"{gate.capitalize()}{'' if gate == CANDIDATE else ' gate'}"] = heat_lanes(
+            labels, values[layer, backward][:, order].T, scale
+        )
+    timeline, equations = st.columns([3, 2], gap="large")
+    with timeline:
+        show_lanes(reading, groups, "states", sums(run, net.cell, layer, backward, unit))
+    with equations:
+        st.latex(EQUATIONS[net.cell])
+        st.caption(f"Under the chart: the last lines of these equations with the real numbers of unit {unit + 1}.")
+        st.markdown(
+            "A gate near 1 is open. Look for units that hold one colour while the input changes: they remember."
+            if net.cell != "rnn"
+            else "A plain RNN has no gates: every unit is computed anew at every step; what it keeps it must rewrite."
+        )
+
+
+def sorted_units(reading: Reading, hidden: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The units to show, in the order that is asked for, and what their rows are called."""
+    asked = st.selectbox("Sort units by", ["number", *reading.signals], key=f"{reading.key}_sort", width=260)
+    H = hidden.shape[1]
+    if asked == "number":
+        busiest = np.argsort(-hidden.std(axis=0), kind="stable")[:MOST_UNITS]
+        order = np.sort(busiest)
+        if len(order) < H:
+            st.caption(f"The {len(order)} of {H} units that change most.")
+        return order, [f"unit {unit + 1}" for unit in order]
+    found = correlations(hidden, np.asarray(reading.signals[asked], float))
+    order = np.argsort(-np.abs(found), kind="stable")[:MOST_UNITS]
+    return order, [f"unit {unit + 1} ({found[unit]:+.2f})" for unit in order]
+
+
+def show_lanes(
+    reading: Reading, groups: Mapping[str, Sequence[Lane]], key: str, notes: list[str] | None = None
+) -> None:
+    """Lanes on the page's own time axis; all charts of this tab move together."""
+    Timeline(
+        f"{reading.axis.capitalize()} by {reading.axis}: {', '.join(name for name in groups if name)}",
+        list(reading.steps),
+        groups,
+        direction=reading.direction,
+        axis=reading.axis,
+        notes=notes,
+        group=reading.key,
+    ).show(f"{reading.key}_{key}")
+
+
+def compared(reading: Reading) -> dict[str, Network]:
+    """The network, and others on the same input: those that the page names, or untrained ones of its shape."""
+    net = network(reading.name)
+    found = {f"{reading.name}": net}
+    if reading.others:
+        return found | {label: network(name) for label, name in reading.others.items() if name != reading.name}
+    settings = Settings.of(net.card)
+    for cell in ("rnn", "gru", "lstm"):
+        found[f"{cell.upper()}, before training"] = build(replace(settings, cell=cell)).eval()
+    return found
+
+
+def show_gradients(reading: Reading) -> None:
+    """Norms of the gradients of one logit, of several networks on the same input."""
+    found = {label: gradients(net, reading.x, reading.output) for label, net in compared(reading).items()}
+    st.markdown(
+        f"How strongly does the logit of **{reading.output_name}** hang on what the network read at each step, and on "
+        "what it had in mind there? In training the same numbers say how much a weight learns from that step: where "
+        "the gradient vanishes, nothing is learned."
+    )
+    inputs = {label: np.linalg.norm(each.inputs, axis=-1) for label, each in found.items()}
+    hidden = {label: each.hidden[-1, 0] for label, each in found.items()}
+    left, right = st.columns(2)
+    with left:
+        st.altair_chart(fading(inputs, list(reading.steps), reading.axis, "| d logit / d x |"))
+    with right:
+        st.altair_chart(fading(hidden, list(reading.steps), reading.axis, "| d logit / d h |, last layer, forwards"))
+    st.markdown(f"**{vanishing(hidden)}**")
+    if reading.image:
+        image, words = st.columns([2, 3], gap="large")
+        with image:
+            st.altair_chart(saliency(found[reading.name].inputs, reading.x))
+        with words:
+            st.markdown(
+                f"*Saliency*: the gradient of the logit of {reading.output_name} with respect to every pixel. More ink "
+                "on a blue pixel speaks for it, on an orange one against it. It says what a small change would do, not "
+                "what blanking a whole row does: that is What if."
+            )
+
+
+def show_what_if(reading: Reading) -> None:
+    """Answers to changed inputs, and one of them beside the former."""
+    net, variants = network(reading.name), reading.variants()
+    if not variants:
+        return
+    names = [variant.name for variant in variants]
+    values = answers(net, np.stack([variant.x for variant in variants]))
+    former = answers(net, reading.x[None])[0]
+    st.altair_chart(answers_map(values, names, list(reading.outputs), reading.changed, "answer"))
+    st.markdown(f"**{changes(names, said(former, net), said(values, net))}**")
+    chosen = st.selectbox("Show one beside the former", names, key=f"{reading.key}_variant", width=320)
+    layer, backward = place(reading)
+    before, after = st.columns(2, gap="large")
+    for column, label, x in ((before, "Former input", reading.x), (after, chosen, variants[names.index(chosen)].x)):
+        hidden = traced(reading.name, x).hidden[layer, backward]
+        order = np.sort(np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))[:MOST_UNITS])
+        with column:
+            st.markdown(f"**{label}**: {told(answers(net, x[None])[0], net, reading.outputs)}")
+            show_lanes(
+                reading, {"Hidden state h": heat_lanes([str(u + 1) for u in order], hidden[:, order].T, STATE)}, label
+            )
+
+
+def said(probabilities: np.ndarray, net: Network) -> np.ndarray:
+    """What is answered: bits, or the most probable class as one number, with the last dimension kept."""
+    return probabilities > 0.5 if net.readout == "every" else probabilities.argmax(axis=-1, keepdims=True)
+
+
+def told(probabilities: np.ndarray, net: Network, outputs: Sequence[str]) -> str:
+    """The answer in words."""
+    if net.readout == "every":
+        return "".join("1" if p > 0.5 else "0" for p in probabilities[::-1])
+    best = int(probabilities.argmax())
+    return f"{outputs[best]} at {probabilities[best]:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def show_plane(reading: Reading) -> None:
+    """The states' way through a plane, what the read-out makes of it, and where the layer would come to rest."""
+    net, run = network(reading.name), traced(reading.name, reading.x)
+    layer, backward = place(reading)
+    states = run.hidden[layer, backward]
+    if net.hidden_size < 2:
+        st.info("A network with a single hidden unit has no plane to show.")
+        return
+    seen = plane(states)
+    if net.hidden_size == 2:
+        titles = ("hidden unit 1", "hidden unit 2")
+    else:
+        titles = tuple(f"principal component {n + 1} ({share:.0%})" for n, share in enumerate(seen.explained))
+        st.caption(f"The first two principal components hold {sum(seen.explained):.0%} of the states' variance.")
+    points = resting(reading, run, layer, backward, states)
+    decisions = decided(net, seen, states, points, reading) if layer == net.num_layers - 1 else None
+    st.altair_chart(trajectory(seen, states, list(reading.steps), decisions, points, titles))
+    if decisions is not None:
+        st.caption(
+            "The ground: what the read-out would say of a state at that place"
+            + ("." if net.hidden_size == 2 else ", all other components being at their mean.")
+        )
+
+
+def resting(reading: Reading, run: Trace, layer: int, backward: int, states: np.ndarray) -> list[FixedPoint]:
+    """The fixed points under the input of a time step that one chooses, with a table of them."""
+    net = network(reading.name)
+    if net.hidden_size > LARGEST_TO_REST:
+        st.caption(f"Fixed points are looked for in layers of up to {LARGEST_TO_REST} hidden units.")
+        return []
+    step = st.select_slider(
+        f"Fixed points, were the input for ever that of {reading.axis}", list(reading.steps), key=f"{reading.key}_rest"
+    )
+    t = list(reading.steps).index(step)
+    x = reading.x[t] if layer == 0 else run.hidden[layer - 1, :, t].ravel()
+    cells = None if run.cell is None else run.cell[layer, backward]
+    points = found_points(reading.name, x, layer, backward, states, cells)
+    st.markdown(f"**{len(points)} fixed {'point' if len(points) == 1 else 'points'} found.** {rests(points)}")
+    if points:
+        with st.expander("Eigenvalues of the Jacobian"):
+            st.dataframe(eigenvalues(points), hide_index=True)
+    return points
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking for fixed points")
+def found_points(
+    name: str, x: np.ndarray, layer: int, backward: int, states: np.ndarray, cells: np.ndarray | None
+) -> list[FixedPoint]:
+    """The fixed points near the states under the constant input x."""
+    return fixed_points(network(name), x, layer, backward, states, cells)
+
+
+def eigenvalues(points: list[FixedPoint]) -> pd.DataFrame:
+    """A row for every fixed point: its kind and its three largest eigenvalues."""
+    return pd.DataFrame(
+        [
+            {
+                "kind": point.kind,
+                "largest |λ|": round(float(np.abs(point.eigenvalues[0])), 3),
+                "eigenvalues": ", ".join(f"{value:.3f}" for value in point.eigenvalues[:3]),
+            }
+            for point in points
+        ]
+    )
+
+
+@torch.inference_mode()
+def decided(
+    net: Network, seen: Plane, states: np.ndarray, points: list[FixedPoint], reading: Reading
+) -> tuple[np.ndarray, list[str]] | None:
+    """What the read-out says at each place of the plane; None where it reads more than this one direction's state."""
+    if net.bidirectional or net.readout == "pooled":
+        return None
+    places = torch.from_numpy(seen.lift(ground(seen, states, points))).float()
+    logits = net.linear(places)
+    if net.output_size == 1:
+        return (logits[:, 0] > 0).long().numpy(), ["0", "1"]
+    return logits.argmax(-1).numpy(), list(reading.outputs)
+
+
+SHOW = dict(zip(PARTS, (show_states, show_gradients, show_what_if, show_plane), strict=True))

@@ -1,0 +1,152 @@
+"""The charts of the tab Look inside: arrays in, Altair charts out. Knows no Streamlit."""
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from models.fixed_points import FixedPoint
+from models.projection import Plane
+from ui.charts import readable
+
+GRID = 40  # places in each direction at which the read-out's decision is computed
+
+
+def fading(norms: dict[str, np.ndarray], steps: list[str], axis: str, title: str, height: int = 260) -> alt.LayerChart:
+    """Norms (T,) of several networks against the time step, on a log axis; zeros, which it lacks, are left out."""
+    rows = [
+        {"network": name, "t": t, "step": steps[t], "norm": float(value)}
+        for name, values in norms.items()
+        for t, value in enumerate(values)
+        if value > 0
+    ]
+    table = pd.DataFrame(rows, columns=["network", "t", "step", "norm"])
+    legend = alt.Legend(orient="bottom", columns=1, labelLimit=260)
+    lines = (
+        alt.Chart(table)
+        .mark_line(point={"size": 20})
+        .encode(
+            x=alt.X("t:Q", title=axis, axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("norm:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format=".0e")),
+            color=alt.Color("network:N", title=None, sort=list(norms), legend=legend),
+            tooltip=[alt.Tooltip("network:N"), alt.Tooltip("step:N", title=axis), alt.Tooltip("norm:Q", format=".2e")],
+        )
+    )
+    return readable(alt.layer(lines).properties(height=height))
+
+
+def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
+    """The gradient (rows, columns) of the answer over an image's pixels: which of them it hangs on, and which way."""
+    rows, columns = np.indices(gradient.shape).reshape(2, -1)
+    most = float(np.abs(gradient).max()) or 1.0
+    table = pd.DataFrame({"row": rows + 1, "column": columns + 1, "gradient": gradient.ravel(), "ink": image.ravel()})
+    base = alt.Chart(table).encode(
+        x=alt.X("column:O", axis=None),
+        y=alt.Y("row:O", axis=None),
+        tooltip=["row", "column", alt.Tooltip("ink:Q", format=".2f"), alt.Tooltip("gradient:Q", format=".3f")],
+    )
+    scale = alt.Scale(domain=[-most, 0, most], range=["#d07c3d", "#dfe6ef00", "#2562b8"], interpolate="rgb")
+    ink = base.mark_rect(color="gray").encode(opacity=alt.Opacity("ink:Q", scale=alt.Scale(domain=[0, 1]), legend=None))
+    color = alt.Color(
+        "gradient:Q", scale=scale, legend=alt.Legend(orient="bottom", title="more ink here: against, for")
+    )
+    return readable((ink + base.mark_rect(opacity=0.75).encode(color=color)).properties(height=340))
+
+
+def answers_map(values: np.ndarray, names: list[str], outputs: list[str], rows: str, columns: str) -> alt.LayerChart:
+    """Probabilities (N, K): a row for every change of the input, a column for every output."""
+    table = pd.DataFrame(
+        [
+            {rows: name, columns: output, "probability": float(value)}
+            for name, line in zip(names, values, strict=True)
+            for output, value in zip(outputs, line, strict=True)
+        ]
+    )
+    legend = alt.Legend(orient="top", format="%")
+    cells = (
+        alt.Chart(table)
+        .mark_rect()
+        .encode(
+            x=alt.X(f"{columns}:N", sort=outputs, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y(f"{rows}:N", sort=names, axis=alt.Axis(labelOverlap=True)),
+            color=alt.Color("probability:Q", scale=alt.Scale(domain=[0, 1]), legend=legend),
+            tooltip=[rows, columns, alt.Tooltip("probability:Q", format=".1%")],
+        )
+    )
+    return readable(alt.layer(cells).properties(height=max(160, min(420, 13 * len(names) + 90))))
+
+
+def trajectory(
+    seen: Plane,
+    states: np.ndarray,
+    steps: list[str],
+    decisions: tuple[np.ndarray, list[str]] | None,
+    points: list[FixedPoint],
+    titles: tuple[str, str],
+) -> alt.LayerChart:
+    """The way of the states (T, H) through the plane, the read-out's decisions as its ground, fixed points as crosses.
+
+    `decisions` are a class's number for each place of `ground`, and what the classes are called.
+    """
+    path = seen.project(states)
+    table = pd.DataFrame({"x": path[:, 0], "y": path[:, 1], "step": steps, "order": range(len(steps))})
+    x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
+    layers = []
+    if decisions is not None:
+        layers.append(_regions(seen, states, points, decisions, titles))
+    base = alt.Chart(table).encode(x=x, y=y)
+    layers += [
+        base.mark_line(color="gray", opacity=0.7).encode(order="order:Q"),
+        base.mark_point(filled=True, size=50, opacity=1).encode(
+            tooltip=["step", alt.Tooltip("x:Q", format=".2f"), alt.Tooltip("y:Q", format=".2f")]
+        ),
+        base.mark_text(dy=-10, color="gray").encode(text="step:N"),
+    ]
+    if points:
+        places = seen.project(np.stack([point.state for point in points]))
+        resting = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "fixed point": [point.kind for point in points]})
+        shape = alt.Shape("fixed point:N", legend=alt.Legend(orient="top"), scale=KINDS)
+        layers.append(
+            alt.Chart(resting)
+            .mark_point(size=180, strokeWidth=2.5, color="#c27e00", opacity=1)
+            .encode(x=x, y=y, shape=shape, tooltip=["fixed point"])
+        )
+    return readable(alt.layer(*layers).resolve_scale(color="independent", shape="independent").properties(height=420))
+
+
+KINDS = alt.Scale(domain=["stable", "saddle", "unstable"], range=["circle", "cross", "triangle-up"])
+
+
+def ground(seen: Plane, states: np.ndarray, points: list[FixedPoint]) -> np.ndarray:
+    """Places (GRID * GRID, 2) of the plane around the states and fixed points."""
+    shown = np.concatenate([states, *(point.state[None] for point in points)])
+    places = seen.project(shown)
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = np.maximum(0.15 * (high - low), 0.05)
+    axes = [np.linspace(a, b, GRID) for a, b in zip(low - margin, high + margin, strict=True)]
+    return np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+
+
+def _regions(
+    seen: Plane,
+    states: np.ndarray,
+    points: list[FixedPoint],
+    decisions: tuple[np.ndarray, list[str]],
+    titles: tuple[str, str],
+) -> alt.Chart:
+    places, (numbers, names) = ground(seen, states, points), decisions
+    step = [np.diff(np.unique(np.round(places[:, axis], 9))).min() for axis in (0, 1)]
+    table = pd.DataFrame(
+        {
+            "x": places[:, 0] - step[0] / 2,
+            "x2": places[:, 0] + step[0] / 2,
+            "y": places[:, 1] - step[1] / 2,
+            "y2": places[:, 1] + step[1] / 2,
+            "says": [names[number] for number in numbers],
+        }
+    )
+    color = alt.Color("says:N", sort=names, title="read out here", legend=alt.Legend(orient="right", symbolOpacity=1))
+    return (
+        alt.Chart(table)
+        .mark_rect(opacity=0.3)
+        .encode(x=alt.X("x:Q", title=titles[0]), x2="x2", y=alt.Y("y:Q", title=titles[1]), y2="y2", color=color)
+    )

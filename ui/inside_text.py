@@ -1,0 +1,82 @@
+"""What the tab Look inside says, worked out from arrays."""
+
+import numpy as np
+
+from models.fixed_points import FixedPoint
+from models.trace import Trace
+
+# Below this share of the largest gradient an input hardly counts any more.
+GONE = 1e-3
+
+
+def correlations(states: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """How each unit (T, H) goes along with the signal (T,): Pearson's correlation, 0 where one of both is constant."""
+    deviations, wanted = states - states.mean(axis=0), signal - signal.mean()
+    sizes = np.linalg.norm(deviations, axis=0) * np.linalg.norm(wanted)
+    return np.divide(wanted @ deviations, sizes, out=np.zeros(states.shape[1]), where=sizes > 1e-12)
+
+
+def sums(trace: Trace, cell: str, layer: int, backward: int, unit: int) -> list[str]:
+    """For each time step the cell's last equation with the real numbers of one unit in it."""
+    h = trace.hidden[layer, backward, :, unit]
+    before = np.append(h[1:], 0) if backward else np.append(0, h[:-1])
+    gates = {name: values[layer, backward, :, unit] for name, values in trace.gates.items()}
+    if cell == "rnn":
+        inside = np.arctanh(np.clip(h, -1 + 1e-7, 1 - 1e-7))
+        return [
+            f"h = tanh({a:.2f}) = {b:.2f}; before it was {c:.2f}." for a, b, c in zip(inside, h, before, strict=True)
+        ]
+    if cell == "gru":
+        r, z, n = gates["reset"], gates["update"], gates["candidate"]
+        return [
+            f"r = {r[t]:.2f}, z = {z[t]:.2f}, n = {n[t]:.2f}: h = (1 − {z[t]:.2f}) · {n[t]:.2f} + {z[t]:.2f} · "
+            f"{before[t]:.2f} = {h[t]:.2f}."
+            for t in range(len(h))
+        ]
+    c = trace.cell[layer, backward, :, unit]
+    kept = np.append(c[1:], 0) if backward else np.append(0, c[:-1])
+    i, f, g, o = (gates[name] for name in ("input", "forget", "candidate", "output"))
+    return [
+        f"c = {f[t]:.2f} · {kept[t]:.2f} + {i[t]:.2f} · {g[t]:.2f} = {c[t]:.2f}; h = {o[t]:.2f} · tanh({c[t]:.2f}) = "
+        f"{h[t]:.2f}."
+        for t in range(len(h))
+    ]
+
+
+def vanishing(norms: dict[str, np.ndarray]) -> str:
+    """How far each network's gradient (T,) has fallen from its largest to its first time step, in a sentence."""
+    parts = []
+    for name, values in norms.items():
+        largest = values.max()
+        if largest == 0:
+            parts.append(f"{name}: the answer does not depend on it")
+        elif values[0] == 0:
+            parts.append(f"{name}: the first step is out of reach")
+        else:
+            parts.append(f"{name}: {_factor(largest / values[0])}")
+    return f"How many times weaker the gradient is at the first step than where it is strongest: {'; '.join(parts)}."
+
+
+def _factor(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}" if ratio < 1e6 else f"{ratio:.0e}"
+
+
+def changes(names: list[str], former: np.ndarray, answers: np.ndarray) -> str:
+    """Which changes of the input change what is said: `former` (K,) and `answers` (N, K), as said after rounding."""
+    other = [name for name, answer in zip(names, answers, strict=True) if not np.array_equal(answer, former)]
+    if not other:
+        return f"None of these {len(names)} changes alters the answer."
+    listed = ", ".join(other[:6]) + (" and more" if len(other) > 6 else "")
+    return f"{len(other)} of {len(names)} changes alter the answer: {listed}."
+
+
+def rests(points: list[FixedPoint]) -> str:
+    """What the fixed points say about what the layer can remember."""
+    stable = sum(point.kind == "stable" for point in points)
+    if not points:
+        return "No fixed point was found near these states: under this input the layer moves on."
+    if stable == 0:
+        return "None of them is stable: under this input the layer keeps moving, in a cycle or more wildly."
+    if stable == 1:
+        return "One of them is stable: left alone with this input, the layer ends there and forgets what it had read."
+    return f"{stable} of them are stable: under this input the layer can stay in {stable} places, and so remember."
