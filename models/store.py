@@ -36,10 +36,11 @@ def write(path: Path | str, tensors: dict[str, Tensor], metadata: dict[str, str]
     write_whole(path, to_bytes(stored, metadata))
 
 
-def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read(path: Path | str, finite: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the metadata of a safetensors file.
 
-    Raises WeightsError when the file is missing, is not safetensors, or holds anything but finite float32 numbers.
+    Raises WeightsError when the file is missing, is not safetensors, or holds anything but float32 numbers, which
+    must be finite unless `finite` is false.
     """
     path = Path(path)
     if not path.is_file():
@@ -53,7 +54,7 @@ def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
     for name, tensor in tensors.items():
         if tensor.dtype != torch.float32:
             raise WeightsError(f"{path.name}: the tensor {name} must hold float32 numbers, not {tensor.dtype}.")
-        if not torch.isfinite(tensor).all():
+        if finite and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path.name}: the tensor {name} holds numbers that are not finite.")
     return tensors, metadata
 

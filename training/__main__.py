@@ -6,11 +6,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tqdm import tqdm
 
+from models.network import Network
 from models.store import load, names, save
 from training.card import certify
 from training.fit import DivergedError, Progress, build, fit
@@ -18,6 +20,8 @@ from training.options import change, options, value
 from training.pretrain import Recipe, pretrain, recipes, write_readme
 from training.report import FOLDER, PARTS, run
 from training.runs import Run, RunError
+from training.seeds import MOST_SEEDS, best_seed, check_seeds, is_small, median, of_seed
+from training.stacked import build_stacked, fit_stacked
 from training.sweep import SweepError, cell, dask, grid, processes, sweep, table, train
 from training.task import DataError, Settings, Task
 from training.tasks import TASKS
@@ -58,20 +62,45 @@ def run_list(chosen: argparse.Namespace) -> None:
 
 
 def run_train(chosen: argparse.Namespace) -> None:
-    """Train one network and save it, with its card."""
+    """Train one network, or from many seeds at once and keep the best, and save it, with its card."""
     task = TASKS[chosen.task]
     given = {option.name: getattr(chosen, option.name) for option in options(task)}
     settings = change(task.defaults, {name: new for name, new in given.items() if new is not None})
     _check_writable(chosen.out)  # before the training, so that it is not in vain
-    network, curves = build(settings), []
-    for progress in fit(network, task.load_data(settings), settings, checkpoint=chosen.checkpoint):
-        curves.append(progress)
-        print(json.dumps(progress.to_dict()) if chosen.json else _line(progress), flush=True)
-    if not curves:
-        raise ValueError(f"{chosen.checkpoint} holds a finished run; delete it to train again.")
+    check_seeds(settings, chosen.seeds)
+    network, settings, curves = (_train_one if chosen.seeds == 1 else _train_seeds)(settings, chosen)
     certify(network, settings, curves, command=f"python -m training {' '.join(sys.argv[1:])}")
+    network.card |= {"seeds_tried": chosen.seeds} if chosen.seeds > 1 else {}
     save(network, chosen.out)
     _print_metrics([(str(chosen.out), network.card["metrics"], None)], chosen.json)
+
+
+def _train_one(settings: Settings, chosen: argparse.Namespace) -> tuple[Network, Settings, list[Progress]]:
+    """The trained network of one seed, with its settings and curves; a line is printed at every validation."""
+    network, curves = build(settings), []
+    for progress in fit(network, TASKS[settings.task].load_data(settings), settings, checkpoint=chosen.checkpoint):
+        curves.append(progress)
+        print(json.dumps(progress.to_dict()) if chosen.json else _line(progress), flush=True)
+    _check_trained(curves, chosen.checkpoint)
+    return network, settings, curves
+
+
+def _train_seeds(settings: Settings, chosen: argparse.Namespace) -> tuple[Network, Settings, list[Progress]]:
+    """As `_train_one`, of that seed which is best on validation data in the end; the lines hold the medians."""
+    seeds = range(settings.seed, settings.seed + chosen.seeds)
+    network, curves = build_stacked(settings, seeds), []
+    for progress in fit_stacked(network, settings, seeds, checkpoint=chosen.checkpoint):
+        curves.append(progress)
+        summary = median(progress)  # raises where all have diverged
+        print(json.dumps(progress.to_dict()) if chosen.json else f"medians at {_line(summary)}", flush=True)
+    _check_trained(curves, chosen.checkpoint)
+    best = best_seed(curves[-1])
+    return network.unstack()[best], replace(settings, seed=seeds[best]), [of_seed(each, best) for each in curves]
+
+
+def _check_trained(curves: list[Any], checkpoint: Path | None) -> None:
+    if not curves:
+        raise ValueError(f"{checkpoint} holds a finished run; delete it to train again.")
 
 
 def _check_writable(path: Path) -> None:
@@ -215,6 +244,14 @@ def _command(commands: Any, name: str, run: Any, help: str) -> Parser:
 def _train_options(parser: Parser, task: Task) -> None:
     """One command line option for each of the task's settings, with the report's value as the default."""
     _add_options(parser, task)
+    parser.set_defaults(seeds=1)
+    if is_small(task):
+        parser.add_argument(
+            "--seeds",
+            type=_count,
+            metavar=f"1..{MOST_SEEDS}",
+            help="train so many at once, from --seed on, and keep the best on validation data (default: 1)",
+        )
     parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
     parser.add_argument(
         "--checkpoint", type=Path, help="keep the state of training here, and go on from it if it exists"

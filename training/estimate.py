@@ -11,32 +11,38 @@ from training.task import Settings
 from training.tasks import TASKS
 
 START = 6.0  # seconds until the first step: the process, PyTorch, the data
+SEED = 0.12  # of the time of one, what each further seed adds that is trained at once with it
 VALIDATION = 1.2  # a run takes this much longer than its training steps alone
 T = 10  # time steps of the measurements
 LONGEST_RUN = 6 * 60 * 60  # seconds: others wait for their turn
 LARGEST_DATA = 2 * 1024**3  # bytes: all of them are held in memory
 
 
-def check_size(settings: Settings) -> None:
+def check_size(settings: Settings, seeds: int = 1) -> None:
     """Raise ValueError, in one sentence, for a run that is too large for a machine that others use too."""
     sequences, T = TASKS[settings.task].size(settings)
-    gigabytes = 2 * sequences * T * TASKS[settings.task].input_size * 4 / 1024**3  # validation and test data too
+    numbers = 2 * sequences * T * TASKS[settings.task].input_size  # validation and test data too
+    gigabytes = seeds * numbers * 4 / 1024**3
     if gigabytes * 1024**3 > LARGEST_DATA:
         raise ValueError(f"This data would take {gigabytes:,.0f} GB of memory: choose fewer or smaller batches.")
-    if seconds(settings) > LONGEST_RUN:
-        hours = seconds(settings) / 3600
+    if seconds(settings, seeds) > LONGEST_RUN:
+        hours = seconds(settings, seeds) / 3600
         raise ValueError(f"This run would take about {hours:,.0f} hours: choose fewer epochs or a smaller network.")
 
 
-def seconds(settings: Settings) -> float:
-    """About how many seconds a run with these settings takes on one core of this machine, to within a factor of two."""
+def seconds(settings: Settings, seeds: int = 1) -> float:
+    """About how many seconds a run with these settings takes on one core of this machine, to within a factor of two.
+
+    `seeds` are trained at once.
+    """
     sequences, T = TASKS[settings.task].size(settings)
     steps = -(-sequences // settings.batch_size) * settings.epochs
     cells = T * settings.num_layers * (2 if settings.bidirectional else 1)
     # Every parameter is used once per sequence and time step.
     multiplications = num_parameters(settings) * T * settings.batch_size
     per_cell, per_multiplication = _speed()
-    return START + VALIDATION * steps * (cells * per_cell + multiplications * per_multiplication)
+    one = VALIDATION * steps * (cells * per_cell + multiplications * per_multiplication)
+    return START + one * (1 + SEED * (seeds - 1))
 
 
 def num_parameters(settings: Settings) -> int:

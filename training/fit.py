@@ -54,6 +54,10 @@ class Progress:
         """Plain values, for a line of JSON."""
         return asdict(self)
 
+    def merit(self) -> tuple[float, float]:
+        """What is better on validation data is larger: the task's first metric, then a smaller loss."""
+        return next(iter(self.metrics.values())), -self.validation_loss
+
 
 def build(settings: Settings) -> Network:
     """An untrained network as the settings say; the same seed gives the same initial weights."""
@@ -217,7 +221,7 @@ def _save(path: Path, network: Network, optimizer: torch.optim.Optimizer, settin
 
 def checkpoint_step(path: Path) -> int:
     """The optimiser step after which the checkpoint was written."""
-    return int(read(path)[1]["step"])
+    return int(read(path, finite=False)[1]["step"])
 
 
 def _resume(path: Path, network: Network, optimizer: torch.optim.Optimizer, settings: Settings) -> int:

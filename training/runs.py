@@ -1,8 +1,9 @@
 """Training runs as folders on disk: they outlive a page, a browser and a server, and can be read without the app.
 
 A run's folder holds `run.json` (name, settings, when it was made), `status.json`, `progress.jsonl` (a line per
-progress), `checkpoint.safetensors` (to go on from), `best.safetensors` (the best so far on validation data) and, in
-the end, `weights.safetensors`. Whoever trains it holds the lock on its file `lock`, which ends with the process.
+progress), `seeds.jsonl` (the same of every seed, where several are trained at once), `checkpoint.safetensors` (to go on
+from), `best.safetensors` (the best so far on validation data) and, in the end, `weights.safetensors`. Whoever
+trains it holds the lock on its file `lock`, which ends with the process.
 """
 
 import itertools
@@ -23,6 +24,7 @@ from models.files import write_whole
 from models.network import Network
 from models.store import load, names
 from training.fit import Progress
+from training.stacked import StackedProgress
 from training.task import Settings
 from training.tasks import TASKS
 
@@ -96,6 +98,11 @@ class Run:
         """What it trains."""
         return Settings.of(self.facts["settings"])
 
+    @property
+    def seeds(self) -> range:
+        """The seeds that it trains at once: as a rule the one of its settings, else those from it on."""
+        return range(self.settings.seed, self.settings.seed + self.facts.get("seeds", 1))
+
     def state(self) -> str:
         """One of STATES; a run that nobody works on although it says so was interrupted."""
         state = _read_json(self.folder / "status.json")["state"]
@@ -141,10 +148,25 @@ class Run:
         with (self.folder / "progress.jsonl").open("a") as file:
             file.write(json.dumps(progress.to_dict()) + "\n")
 
+    def append_seeds(self, progress: StackedProgress) -> None:
+        """Add a line of what every seed has reached."""
+        with (self.folder / "seeds.jsonl").open("a") as file:
+            file.write(json.dumps(progress.to_dict()) + "\n")
+
+    def seeds_progress(self) -> list[StackedProgress]:
+        """All progress so far of every seed, of a run of several; as `progress`, which holds their medians."""
+        path = self.folder / "seeds.jsonl"
+        if not path.exists():
+            return []
+        return [StackedProgress(**json.loads(line)) for line in path.read_text().split("\n")[:-1]]
+
     def keep_progress_until(self, step: int) -> None:
         """Forget the progress after `step`: training goes on from there."""
         kept = [json.dumps(progress.to_dict()) + "\n" for progress in self.progress() if progress.step <= step]
         write_whole(self.folder / "progress.jsonl", "".join(kept).encode())
+        if every := self.seeds_progress():
+            kept = [json.dumps(progress.to_dict()) + "\n" for progress in every if progress.step <= step]
+            write_whole(self.folder / "seeds.jsonl", "".join(kept).encode())
 
     def network(self) -> Network:
         """The trained network."""
@@ -169,18 +191,20 @@ class Run:
             raise RunError(f"{self.name} could not be deleted: {error.strerror or error}.") from error
 
 
-def create(settings: Settings, name: str | None = None) -> Run:
+def create(settings: Settings, name: str | None = None, seeds: int = 1) -> Run:
     """A new run, queued, in a folder of its own, with a name that nothing else has: by default its settings'.
 
-    Raises RunError, and leaves nothing behind, where the disk can't be written.
+    With `seeds` above 1 that many are trained at once, from the settings' seed on. Raises RunError, and leaves nothing
+    behind, where the disk can't be written.
     """
     now = datetime.now(UTC)
     run = Run(folder() / f"{now:%Y%m%d-%H%M%S-%f}-{settings.task}-{secrets.token_hex(3)}")
     facts = {
-        "name": _free(name or describe(settings)),
+        "name": _free(name or describe(settings) + (f"-{seeds}seeds" if seeds > 1 else "")),
         "settings": settings.to_dict(),
         "created": now.isoformat(timespec="seconds"),
     }
+    facts |= {"seeds": seeds} if seeds > 1 else {}
     try:
         run.folder.mkdir(parents=True)
         _write_json(run.folder / "run.json", facts)

@@ -6,22 +6,27 @@ Nothing is shared: each seed has its own weights, data and order of batches, and
 alone, to rounding. Shapes are written (S, B, T, features).
 """
 
+import itertools
+import json
 import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.network import Network
+from models.store import WeightsError, read, write
 from models.trace import STEPS
 from training.fit import VALIDATED, batch_order, build, learning_rate
 from training.metrics import LOSSES
 from training.task import Data, Examples, Settings
 from training.tasks import TASKS, addition
 
+MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam keeps of every parameter
 CHUNK = 500  # sequences of each seed that are evaluated at a time
 
 
@@ -170,9 +175,14 @@ def build_stacked(settings: Settings, seeds: Sequence[int]) -> StackedNetwork:
 
 
 def fit_stacked(
-    network: StackedNetwork, settings: Settings, seeds: Sequence[int], *, validate_every: int | None = None
+    network: StackedNetwork,
+    settings: Settings,
+    seeds: Sequence[int],
+    *,
+    validate_every: int | None = None,
+    checkpoint: Path | None = None,
 ) -> Iterator[StackedProgress]:
-    """Train all seeds in place, and yield progress as `training.fit.fit` does.
+    """Train all seeds in place, and yield progress as `training.fit.fit` does; `checkpoint` is as there.
 
     Raises ValueError, in one sentence, for settings under which the seeds do not march in step: every batch must be
     full, so the batch size must divide the number of sequences of each length.
@@ -184,16 +194,55 @@ def fit_stacked(
     steps = steps_per_epoch * settings.epochs
     validate_every = validate_every or max(1, steps_per_epoch // 10)
     optimizer = torch.optim.Adam(network.parameters.values(), weight_decay=settings.weight_decay, fused=True)
-    began, losses, step = time.monotonic(), [], 0
-    for epoch in range(settings.epochs):
-        for numbers in train.order(settings, seeds, epoch):
+    step = _resume(checkpoint, network, optimizer, settings, seeds) if checkpoint and checkpoint.exists() else 0
+    began, losses = time.monotonic(), []
+    for epoch in range(step // steps_per_epoch, settings.epochs):
+        for numbers in train.order(settings, seeds, epoch)[step - epoch * steps_per_epoch :]:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings, step, steps)
             losses.append(_train_step(network, optimizer, train, numbers, settings))
             step += 1
             if step % validate_every == 0 or step == steps:
-                yield _progress(network, data, settings, step, steps, losses, time.monotonic() - began)
+                progress = _progress(network, data, settings, step, steps, losses, time.monotonic() - began)
+                if checkpoint:
+                    _save(checkpoint, network, optimizer, settings, seeds, step)
+                yield progress
                 losses = []
+
+
+def _belongs(settings: Settings, seeds: Sequence[int]) -> str:
+    """What a checkpoint says it belongs to."""
+    return json.dumps(settings.to_dict() | {"seeds": list(seeds)})
+
+
+def _save(
+    path: Path,
+    network: StackedNetwork,
+    optimizer: torch.optim.Optimizer,
+    settings: Settings,
+    seeds: Sequence[int],
+    step: int,
+) -> None:
+    """The whole state of training as one safetensors file."""
+    tensors = {f"network.{name}": parameter for name, parameter in network.parameters.items()}
+    for (name, parameter), moment in itertools.product(network.parameters.items(), MOMENTS):
+        tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
+    write(path, tensors, {"step": str(step), "settings": _belongs(settings, seeds)})
+
+
+@torch.no_grad()
+def _resume(
+    path: Path, network: StackedNetwork, optimizer: torch.optim.Optimizer, settings: Settings, seeds: Sequence[int]
+) -> int:
+    """Load the state from `path`; returns its step. Raises WeightsError when it belongs to other settings or seeds."""
+    tensors, metadata = read(path, finite=False)  # a seed that has diverged holds up no other
+    if metadata.get("settings") != _belongs(settings, seeds):
+        raise WeightsError(f"{path.name} is a checkpoint of other settings; delete it to start from the beginning.")
+    for name, parameter in network.parameters.items():
+        parameter.copy_(tensors[f"network.{name}"])
+        moments = {moment: tensors[f"{moment}.{name}"] for moment in MOMENTS}
+        optimizer.state[parameter] = {"step": torch.tensor(float(metadata["step"]))} | moments
+    return int(metadata["step"])
 
 
 def _check(data: list[Data], settings: Settings) -> None:

@@ -13,6 +13,8 @@ from models.store import load, save
 from training.card import certify
 from training.fit import Progress, build, checkpoint_step, fit
 from training.runs import Run, RunError, unwritable
+from training.seeds import best_seed, median, of_seed
+from training.stacked import StackedNetwork, StackedProgress, build_stacked, fit_stacked
 from training.tasks import TASKS
 
 NICENESS = 10  # the server's own work goes before the training of its children
@@ -62,7 +64,7 @@ def _obey(run: Run, stream: TextIO | None) -> None:
     try:
         if stream is not None:
             orders.listen(stream)
-        _train(run)
+        (_train if len(run.seeds) == 1 else _train_seeds)(run)
         run.set_state("finished")
     except KeyboardInterrupt:
         if orders.order == "stop":
@@ -85,14 +87,36 @@ def _train(run: Run) -> None:
     for progress in fit(network, data, settings, checkpoint=run.checkpoint):
         curves.append(replace(progress, seconds=before + progress.seconds))
         run.append(curves[-1])
-        if _merit(curves[-1]) == max(map(_merit, curves)):
+        if curves[-1].merit() == max(each.merit() for each in curves):
             save(network, run.best)
     _finish(run, network, curves)
 
 
-def _merit(progress: Progress) -> tuple[float, float]:
-    """What is better is larger: the task's first metric, then a smaller validation loss."""
-    return next(iter(progress.metrics.values())), -progress.validation_loss
+def _train_seeds(run: Run) -> None:
+    """Fit all of the run's seeds at once, as `_train` does; the one that is best in the end is the result."""
+    network = build_stacked(run.settings, run.seeds)
+    if run.checkpoint.exists():
+        run.keep_progress_until(checkpoint_step(run.checkpoint))
+    curves = run.seeds_progress()
+    before = curves[-1].seconds if curves else 0.0
+    merits = [of_seed(each, best_seed(each)).merit() for each in curves]
+    for progress in fit_stacked(network, run.settings, run.seeds, checkpoint=run.checkpoint):
+        curves.append(replace(progress, seconds=before + progress.seconds))
+        summary = median(curves[-1])  # raises where all have diverged
+        run.append_seeds(curves[-1])
+        run.append(summary)
+        merits.append(of_seed(progress, best_seed(progress)).merit())
+        if merits[-1] == max(merits):
+            save(_best_of(run, network, progress), run.best)
+    _finish(run, _best_of(run, network, curves[-1]), run.progress())
+
+
+def _best_of(run: Run, network: StackedNetwork, progress: StackedProgress) -> Network:
+    """The network of the seed that is best at this progress; its card says which."""
+    number = best_seed(progress)
+    best = network.unstack()[number]
+    best.card = {"seed": run.seeds[number]}
+    return best
 
 
 def _stop(run: Run) -> None:
@@ -103,7 +127,12 @@ def _stop(run: Run) -> None:
 
 
 def _finish(run: Run, network: Network, curves: list[Progress]) -> None:
-    """Write the run's result with its card."""
-    certify(network, run.settings, curves, command=f"python -m training run runs/{run.id}")
-    network.card["name"] = run.name
+    """Write the run's result with its card: of many seeds it has the one kept, its curves, and how many there were."""
+    settings, tried = run.settings, {}
+    if len(run.seeds) > 1:
+        settings = replace(settings, seed=network.card["seed"])
+        curves = [of_seed(each, run.seeds.index(settings.seed)) for each in run.seeds_progress()]
+        tried = {"seeds_tried": len(run.seeds)}
+    certify(network, settings, curves, command=f"python -m training run runs/{run.id}")
+    network.card |= {"name": run.name} | tried
     save(network, run.weights)

@@ -7,6 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
 # Streamlit's own axis labels are too faint to be read from the back of a lecture hall.
 TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
 
@@ -160,3 +161,32 @@ def learning_curves(
         alt.Chart(pd.DataFrame({"value": [reference]})).mark_rule(strokeDash=[4, 3], color="gray").encode(y="value:Q")
     )
     return readable((lines + rule).properties(height=height))
+
+
+def seed_curves(table: pd.DataFrame, title: str, share: bool = False, height: int = 260) -> alt.LayerChart:
+    """One measure of many seeds against the optimiser step: a thin line for each seed, a thick one for their median.
+
+    `table` has the columns step, seed and value. With `share` values are fractions and stand in per cent.
+    """
+    x = alt.X("step:Q", title="optimiser step", scale=alt.Scale(nice=False))
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format="%" if share else "~g"))
+    shown = alt.Tooltip("value:Q", title=title, format=".2%" if share else ".4f")
+    seeds = alt.Chart(table).mark_line(strokeWidth=1, opacity=0.35)
+    thin = seeds.encode(x=x, y=y, detail="seed:N", tooltip=["seed:N", "step:Q", shown])
+    medians = table.groupby("step", as_index=False)["value"].median()
+    thick = alt.Chart(medians).mark_line(strokeWidth=4, point={"size": 40}).encode(x=x, y=y, tooltip=["step:Q", shown])
+    return readable(alt.layer(thin, thick).properties(height=height))
+
+
+def seed_dots(table: pd.DataFrame, title: str, height: int = 150) -> alt.Chart:
+    """Where the seeds stand: a dot for each on an axis of fractions, those of the same value on top of each other.
+
+    `table` has the columns seed and value.
+    """
+    binned = table.assign(bin=(table["value"] * DOTS_PER_UNIT).round() / DOTS_PER_UNIT)
+    binned["place"] = binned.groupby("bin").cumcount() + 1
+    x = alt.X("bin:Q", title=title, scale=alt.Scale(zero=False, padding=12), axis=alt.Axis(format="%"))
+    y = alt.Y("place:Q", title="seeds", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(domainMin=0))
+    tooltip = ["seed:N", alt.Tooltip("value:Q", title=title, format=".2%")]
+    dots = alt.Chart(binned).mark_circle(size=45, opacity=0.9).encode(x=x, y=y, tooltip=tooltip)
+    return readable(dots.properties(height=height))

@@ -12,10 +12,12 @@ from training.fit import Progress
 from training.options import change, options, value
 from training.pretrain import recipes, report_figure
 from training.runs import ENDED, RESUMABLE, Run, RunError
+from training.seeds import MOST_SEEDS, check_seeds, is_small
 from training.task import Option, Settings, Task
 from training.tasks import TASKS
 from ui.background import ACTIVE, engine, engine_state, follow, standing
 from ui.charts import learning_curves
+from ui.seeds import show_seeds
 from ui.words import duration
 
 # What a newcomer changes first; the task's own settings follow, and all the others stand under "More settings".
@@ -30,6 +32,12 @@ FIRST = (
     "epochs",
     "batch_size",
     "seed",
+)
+SEEDS = Option(
+    "seeds",
+    "how many networks are trained at once, from as many random starts: one run says little about a setting",
+    1,
+    MOST_SEEDS,
 )
 SLIDER_UP_TO = 512  # beyond, a slider can't be set to one number
 POINTS = 300  # of a curve, at most: more can't be told apart on a screen
@@ -64,9 +72,9 @@ def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
     begin with in place of the report's.
     """
     task = TASKS[name]
-    settings = _settings(task, change(task.defaults, defaults))
+    settings, seeds = _settings(task, change(task.defaults, defaults))
     if settings is not None:
-        _start_button(settings)
+        _start_button(settings, seeds)
     run = _chosen_run(task)
     if run is not None:
         active = engine_state(run) in ACTIVE
@@ -75,8 +83,8 @@ def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
         st.fragment(run_every="1s" if active else None)(_show_run)(run, watch, active)
 
 
-def _settings(task: Task, defaults: Settings) -> Settings | None:
-    """The widgets for all settings; None, with a sentence that says why, where they do not go together."""
+def _settings(task: Task, defaults: Settings) -> tuple[Settings | None, int]:
+    """What all the widgets say, and how many seeds; None, with a sentence that says why, for what can't be trained."""
     presets = {recipe.name: recipe.settings for recipe in recipes().values() if recipe.settings.task == task.name}
     st.menu_button(
         "Presets",
@@ -91,15 +99,17 @@ def _settings(task: Task, defaults: Settings) -> Settings | None:
     first = [every.pop(option) for option in (*FIRST, *(option.name for option in task.options))]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         values = {option.name: _widget(task, option, value(defaults, option)) for option in first}
+        seeds = _widget(task, SEEDS, 1) if is_small(task) else 1
     with st.expander("More settings"), st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         values |= {option.name: _widget(task, option, value(defaults, option)) for option in every.values()}
     try:
         settings = change(defaults, values)
-        estimate.check_size(settings)
+        check_seeds(settings, seeds)
+        estimate.check_size(settings, seeds)
     except ValueError as error:
         st.error(str(error))
-        return None
-    return settings
+        return None, seeds
+    return settings, seeds
 
 
 def _key(task: Task, option: str) -> str:
@@ -145,23 +155,23 @@ def _magnitude(number: float) -> int:
     return int(f"{number or 0.001:e}".partition("e")[2])
 
 
-def _start_button(settings: Settings) -> None:
+def _start_button(settings: Settings, seeds: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         key = f"train_{settings.task}_start"
-        st.button("Train", icon=":material/play_arrow:", on_click=_start, args=(settings,), key=key)
+        st.button("Train", icon=":material/play_arrow:", on_click=_start, args=(settings, seeds), key=key)
         st.markdown(
-            f"**{estimate.num_parameters(settings):,}** parameters, "
-            f"about **{duration(estimate.seconds(settings))}** on one core of this machine",
+            f"{f'**{seeds}** networks of ' if seeds > 1 else ''}**{estimate.num_parameters(settings):,}** parameters, "
+            f"about **{duration(estimate.seconds(settings, seeds))}** on one core of this machine",
             width="content",
         )
     if error := st.session_state.pop("train_error", None):
         st.error(error)
 
 
-def _start(settings: Settings) -> None:
+def _start(settings: Settings, seeds: int) -> None:
     """Start a new run, and look at it."""
     try:
-        run = runs.create(settings)
+        run = runs.create(settings, seeds=seeds)
     except RunError as error:
         st.session_state["train_error"] = str(error)
         return
@@ -224,7 +234,7 @@ def _show_run(run: Run, watch: Watch | None, active: bool) -> None:
     if message := engine().message(run):
         st.error(message)
     if curves:
-        _show_curves(run.settings, curves)
+        (_show_curves if len(run.seeds) == 1 else show_seeds)(run, curves)
     if watch and run.best.exists():
         _watch(run, watch)
 
@@ -281,14 +291,14 @@ def _progress(run: Run) -> list[Progress]:
     return curves[:: -(len(curves) // POINTS + 1)][::-1]
 
 
-def _show_curves(settings: Settings, curves: list[Progress]) -> None:
+def _show_curves(run: Run, curves: list[Progress]) -> None:
     """Losses and validation accuracy against the optimiser step, as in the report's figures."""
     losses = [(p.step, "training loss", p.train_loss) for p in curves]
     losses += [(p.step, "validation loss", p.validation_loss) for p in curves]
     shares = [(p.step, _spoken(name), share) for p in curves for name, share in p.metrics.items()]
     left, right = st.columns(2)
     left.altair_chart(learning_curves(_table(losses), "loss"), alt="Training and validation loss against the step")
-    figure = report_figure(settings)
+    figure = report_figure(run.settings)
     right.altair_chart(
         learning_curves(_table(shares), "validation accuracy", share=True, reference=figure),
         alt="Validation accuracy against the step",
