@@ -9,12 +9,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from models.network import CELLS, READOUTS, Network
 from models.store import WeightsError, load, names, save
 from models.trace import Trace, belief, belief_backwards, trace
+from models.verdict import Verdict, verdict
 
 __all__ = [
     "CELLS",
     "READOUTS",
     "Network",
     "Trace",
+    "Verdict",
     "WeightsError",
     "belief",
     "belief_backwards",
@@ -22,4 +24,5 @@ __all__ = [
     "names",
     "save",
     "trace",
+    "verdict",
 ]

@@ -7,9 +7,10 @@ import streamlit as st
 
 from models import Trace, names, trace
 from models.occlusion import flipped
+from models.search import Search, find_error
 from training import runs
 from training.tasks import addition, lengths
-from training.tasks.lengths import RANDOM_PAIRS, Search
+from training.tasks.lengths import RANDOM_PAIRS
 from ui import frame
 from ui.addition_text import Sum, first_errors, notes, notice, search_result, verdict, worked, written
 from ui.background import just_trained
@@ -137,7 +138,7 @@ def added(name: str, a: Bits, b: Bits) -> Sum:
 @st.cache_data(max_entries=32, show_spinner=False)
 def search(name: str) -> Search:
     """The search for a pair that the model adds wrongly."""
-    return lengths.find_error(network(name), seed=SEED)
+    return find_error(network(name))
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
@@ -210,7 +211,7 @@ def show_carry_chain() -> None:
 def break_it() -> None:
     """Put the shortest pair that the model is found to add wrongly into the boxes."""
     found = search(st.session_state["addition_model"])
-    if found.pair is not None:
+    if found.pair is not None and len(found.pair[0]) <= addition.MAX_BITS:
         st.session_state["notation"] = "binary"  # leading zeros may be what breaks it
         st.session_state["addition_pair"] = found.pair
         show_pair(*found.pair)

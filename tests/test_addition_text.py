@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.search import Search
 from training.tasks import addition
-from training.tasks.lengths import Search
 from ui.addition_text import (
     Sum,
     first_errors,
@@ -124,15 +124,18 @@ def test_every_bit_has_its_note() -> None:
 
 
 def test_a_search_says_exactly_what_it_tried() -> None:
-    assert search_result(Search(None, 5, 4160, 2000, 64)) == (
-        "No error in all 1,024 pairs of 5 bits, 4,160 carry chains of up to 64 bits and 2,000 random pairs of 64 bits, "
-        "nor in the lower bits of any of them. That is no proof: there are 4⁶⁴ pairs of 64 bits."
+    longer = "2,000 longer ones: carry chains, repeated patterns and mixtures of up to 1000 bits"
+    assert search_result(Search(None, 5, 2000, 1000)) == (
+        f"No error in all 1,024 pairs of 5 bits and in {longer}. "
+        "That is no proof: the tab Proof has what can be proved."
     )
-    assert search_result(Search(([1] * 8, [1] + [0] * 7), 5, 4160, 2000, 64)) == (
-        "Found a pair of 8 bits, the shortest in what was tried: all 1,024 pairs of 5 bits, then 4,160 carry chains of "
-        "up to 64 bits and 2,000 random pairs of 64 bits, each cut to its lowest 1, 2, 3, ... bits."
+    assert search_result(Search(([1] * 8, [1] + [0] * 7), 5, 2000, 1000)) == (
+        f"Found a pair of 8 bits, the shortest in what was tried: all 1,024 pairs of 5 bits, then {longer}."
     )
-    assert search_result(Search(([1, 1], [1, 0]), 5, 4160, 2000, 64)) == (
+    assert search_result(Search(([1] * 80, [1] + [0] * 79), 5, 2000, 1000)).endswith(
+        "It is longer than the 64 bits that fit on the screen."
+    )
+    assert search_result(Search(([1, 1], [1, 0]), 5, 2000, 1000)) == (
         "Found by trying all pairs: none of fewer than 2 bits is added wrongly."
     )
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from models.search import Search
 from training.tasks import addition
-from training.tasks.lengths import Search
 from ui.words import percent
 
 MOST_RUNS = 4  # of neighbouring bits that are wrong, named one by one
@@ -117,21 +117,16 @@ def search_result(search: Search) -> str:
     """What the search for an error found, and exactly what it tried."""
     exhaustive = f"all {4**search.exhaustive_length:,} pairs of {search.exhaustive_length} bits"
     beyond = (
-        f"{search.carry_chains:,} carry chains of up to {search.longest} bits "
-        f"and {search.random_pairs:,} random pairs of {search.longest} bits"
+        f"{search.streams:,} longer ones: carry chains, repeated patterns and mixtures of up to {search.longest} bits"
     )
     if search.pair is None:
-        return (
-            f"No error in {exhaustive}, {beyond}, nor in the lower bits of any of them. That is no proof: "
-            f"there are 4{_superscript(search.longest)} pairs of {search.longest} bits."
-        )
+        return f"No error in {exhaustive} and in {beyond}. That is no proof: the tab Proof has what can be proved."
     length = len(search.pair[0])
     if length <= search.exhaustive_length:
         return f"Found by trying all pairs: none of fewer than {length} bits is added wrongly."
-    return (
-        f"Found a pair of {length} bits, the shortest in what was tried: {exhaustive}, then {beyond}, "
-        "each cut to its lowest 1, 2, 3, ... bits."
-    )
+    found = f"Found a pair of {length} bits, the shortest in what was tried: {exhaustive}, then {beyond}."
+    too_long = f" It is longer than the {addition.MAX_BITS} bits that fit on the screen."
+    return found + (too_long if length > addition.MAX_BITS else "")
 
 
 def first_errors(rows: Mapping[str, Sequence[Mapping[str, float]]], kind: str) -> str:
@@ -162,7 +157,3 @@ def _bits(places: np.ndarray) -> str:
 
 def _list(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def _superscript(number: int) -> str:
-    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,4 +1,4 @@
-"""An addition network at operands of every length at once, and the search for a pair that it adds wrongly.
+"""An addition network at operands of every length at once.
 
 A network that reads from the ones upwards says the lowest bits of a sum before it has seen the higher ones. So one pass
 over long operands holds its answers for all shorter ones that they begin with, up to the last bit of each sum: for that
@@ -6,7 +6,6 @@ it reads one more pair of zeros.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,28 +16,13 @@ from training.tasks import addition
 RANDOM_PAIRS = 4000
 
 
-@dataclass(frozen=True)
-class Search:
-    """What `find_error` found and how far it looked.
-
-    `pair`: the operands' bits, least significant first and of one length, or None; `exhaustive_length`: the length in
-    bits up to which all pairs were tried; `carry_chains` and `random_pairs`: how many more of up to `longest` bits.
-    """
-
-    pair: tuple[list[int], list[int]] | None
-    exhaustive_length: int
-    carry_chains: int
-    random_pairs: int
-    longest: int
-
-
 def accuracy_by_length(
     network: Network, longest: int, kind: str = "random numbers", count: int = RANDOM_PAIRS, seed: int = 0
 ) -> list[dict[str, float]]:
     """Bit accuracy, whole-sum accuracy and number of pairs for operands of 1 to `longest` bits, at most 64.
 
-    `kind` "random numbers" tests at each length the lowest bits of the same `count` random pairs of 64 bits, those that
-    `find_error` tries as well; "carry chains" tests all of `addition.carry_chains`.
+    `kind` "random numbers" tests at each length the lowest bits of the same `count` random pairs of 64 bits;
+    "carry chains" tests all of `addition.carry_chains`.
     """
     if kind == "carry chains":
         a, b = _operands(addition.carry_chains(longest))
@@ -51,28 +35,6 @@ def accuracy_by_length(
         bits, sums = (accuracy.double().mean().item() for accuracy in (right, right.all(-1)))
         rows.append({"length": length, "bit_accuracy": bits, "sum_accuracy": sums, "pairs": len(right)})
     return rows
-
-
-def find_error(network: Network, exhaustive_length: int = 5, random_pairs: int = RANDOM_PAIRS, seed: int = 0) -> Search:
-    """Look for a pair that the network adds wrongly, and return the shortest of those it comes by.
-
-    It tries all pairs of `exhaustive_length` bits, all carry chains of 64 bits and `random_pairs` random pairs, and of
-    every one of them the lowest 1, 2, 3, ... bits.
-    """
-    longest = addition.MAX_BITS
-    sets = [
-        _operands(addition.all_pairs(exhaustive_length)),
-        _operands(addition.carry_chains(longest)),
-        _operands(addition.generate(longest, random_pairs, 1, seed)),
-    ]
-    a, b = (torch.cat([_widen(side, longest) for side in sides]) for sides in zip(*sets, strict=True))
-    pair = None
-    for length, right in _right_bits(network, a, b):
-        if not right.all():
-            first = int((~right.all(-1)).nonzero()[0])
-            pair = a[first, :length].tolist(), b[first, :length].tolist()
-            break
-    return Search(pair, exhaustive_length, len(sets[1][0]), random_pairs, longest)
 
 
 @torch.inference_mode()
@@ -105,11 +67,6 @@ def _operands(examples: addition.Examples) -> tuple[Tensor, Tensor]:
     ((x, _),) = examples.groups
     a, b = x[:, :-1].long().unbind(-1)
     return a, b
-
-
-def _widen(bits: Tensor, length: int) -> Tensor:
-    """Zeros at the most significant end, up to `length` bits."""
-    return torch.nn.functional.pad(bits, (0, length - bits.shape[1]))
 
 
 def _used(a: Tensor, b: Tensor) -> Tensor:

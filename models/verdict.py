@@ -1,0 +1,72 @@
+"""Whether an adder is right for operands of every length: proved, refuted by an example, or not decided."""
+
+from dataclasses import dataclass
+
+from models.network import Network
+from models.proof import Proof, prove
+from models.search import Search, find_error, is_wrong, number
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of an adder. `kind` is one of three, never mixed:
+
+    "proved": it adds operands of every length correctly, and `proof` shows it; "fails": it adds the pair `operands`
+    wrongly, as really running it has shown; "undecided": neither was found. `search` says what was tried.
+    """
+
+    kind: str
+    operands: tuple[int, int] | None
+    search: Search
+    proof: Proof | None
+
+    @property
+    def reason(self) -> str:
+        """One sentence: what was shown, or why nothing was."""
+        tried = f"all pairs of up to {self.search.exhaustive_length} bits and {self.search.streams:,} longer ones"
+        if self.kind == "proved":
+            return (
+                f"Proved for operands of every length: {len(self.proof.centers):,} boxes of states were found that no "
+                f"input leads out of, and on all of them the logit lies at least {self.proof.margin:.2f} on the right "
+                "side of 0."
+            )
+        if self.kind == "fails":
+            return f"It adds a pair of {max(side.bit_length() for side in self.operands)} bits wrongly."
+        if self.proof is None:
+            return f"Not decided: no error was found in {tried}, and the proof is for one layer and one direction."
+        return (
+            f"Not decided: no error was found in {tried}, and the boxes of states could not be closed in "
+            f"{self.proof.moved:,} steps."
+        )
+
+
+def verdict(network: Network) -> Verdict:
+    """The verdict on an adder: a network that reads (B, T, 2) bits and says (B, T) logits, as of the task addition.
+
+    First it is searched for an error, then for a proof, which there is for one layer and one direction only. A proof is
+    of the network in float32, in any order of its sums (see `models.affine`). The same network gets the same verdict.
+    Raises ValueError, in one sentence, for a network that is no adder.
+    """
+    if (network.input_size, network.output_size, network.readout) != (2, 1, "every"):
+        raise ValueError("Only a network that reads two bits and says one at every time step adds numbers.")
+    search = find_error(network)
+    operands = _confirmed(network, search) if search.pair else None
+    if operands is not None:
+        return Verdict("fails", operands, search, None)
+    if network.bidirectional or network.num_layers > 1:
+        return Verdict("undecided", None, search, None)
+    proof = prove(network)
+    holds = proof.holds and search.pair is None
+    return Verdict("proved" if holds else "undecided", None, search, proof)
+
+
+def _confirmed(network: Network, search: Search) -> tuple[int, int] | None:
+    """The pair as numbers that the network adds wrongly when it reads them with no leading zeros and really runs.
+
+    Where it takes the pair's leading zeros to err, a one before them has the network read them; what it says up to
+    there stays the same, unless it reads from both ends.
+    """
+    a, b = (number(bits) for bits in search.pair)
+    above = 1 << len(search.pair[0])
+    pairs = [(a, b), (a | above, b), (a | above << 1, b)]
+    return next((pair for pair in pairs if is_wrong(network, *pair)), None)
