@@ -1,6 +1,7 @@
 """Whether an adder is right for operands of every length: proved, refuted by an example, or not decided."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from models.network import Network
 from models.proof import Proof, prove
@@ -19,6 +20,11 @@ class Verdict:
     operands: tuple[int, int] | None
     search: Search
     proof: Proof | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a card; operands as text, since they may be longer than JSON's numbers."""
+        operands = None if self.operands is None else [str(operand) for operand in self.operands]
+        return {"kind": self.kind, "operands": operands, "reason": self.reason}
 
     @property
     def reason(self) -> str:
@@ -40,6 +46,11 @@ class Verdict:
         )
 
 
+def is_adder(network: Network) -> bool:
+    """Whether the network reads two bits and says one at every time step."""
+    return (network.input_size, network.output_size, network.readout) == (2, 1, "every")
+
+
 def verdict(network: Network) -> Verdict:
     """The verdict on an adder: a network that reads (B, T, 2) bits and says (B, T) logits, as of the task addition.
 
@@ -47,7 +58,7 @@ def verdict(network: Network) -> Verdict:
     of the network in float32, in any order of its sums (see `models.affine`). The same network gets the same verdict.
     Raises ValueError, in one sentence, for a network that is no adder.
     """
-    if (network.input_size, network.output_size, network.readout) != (2, 1, "every"):
+    if not is_adder(network):
         raise ValueError("Only a network that reads two bits and says one at every time step adds numbers.")
     search = find_error(network)
     operands = _confirmed(network, search) if search.pair else None

@@ -17,7 +17,7 @@ from models.store import load, names, save
 from training.card import certify
 from training.fit import DivergedError, Progress, build, fit
 from training.options import change, options, value
-from training.pretrain import Recipe, pretrain, recipes, write_readme
+from training.pretrain import Recipe, pretrain, recipes, write_readme, write_verdicts
 from training.report import FOLDER, PARTS, run
 from training.runs import Run, RunError
 from training.seeds import MOST_SEEDS, best_seed, check_seeds, is_small, median, of_seed
@@ -136,7 +136,9 @@ def run_pretrain(chosen: argparse.Namespace) -> None:
     unknown = [name for name in chosen.model if name not in recipes()]
     if unknown:
         raise ValueError(f"There is no recipe for {', '.join(unknown)}; the recipes are: {', '.join(recipes())}.")
-    for name in chosen.model or recipes():
+    if chosen.verdicts:
+        write_verdicts()
+    for name in [] if chosen.verdicts else chosen.model or recipes():
         recipe = recipes()[name]
         for seed, progress in tqdm(pretrain(recipe), desc=name, unit=" validations", disable=None):
             if chosen.json:
@@ -219,6 +221,7 @@ def _parser() -> Parser:
     evaluate.add_argument("--all", action="store_true", help="all shipped models")
     shipped = _command(commands, "pretrain", run_pretrain, "make the shipped models anew")
     shipped.add_argument("model", nargs="*", help="names of shipped models (default: all)")
+    shipped.add_argument("--verdicts", action="store_true", help="train nothing: only renew the verdicts on the adders")
     sweeping = _command(commands, "sweep", run_sweep, "train every combination of some settings, from many seeds")
     tasks = sweeping.add_subparsers(title="tasks", required=True, dest="task", metavar="{" + ",".join(TASKS) + "}")
     for task in TASKS.values():

@@ -1,14 +1,16 @@
 """The recipes of the shipped models: the report's settings, made from nothing but the data."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from models.network import Network
 from models.store import WEIGHTS, load, save
+from models.verdict import is_adder, verdict
 from training.card import certify
 from training.fit import Progress, build, fit
+from training.ideal import ideal_adder
 from training.task import Settings
 from training.tasks import TASKS
 
@@ -21,6 +23,7 @@ class Recipe:
 
     `metric` on the test data must reach `target`; `report` is the report's figure (None where it gives none).
     With `seeds` above 1 that many are trained, from the settings' seed on, and the best on validation data is kept.
+    Where the weights are set by hand, `by_hand` makes the network, and nothing is trained.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Recipe:
     target: float
     report: float | None
     seeds: int = 1
+    by_hand: Callable[[Settings], Network] | None = None
 
 
 def recipes() -> dict[str, Recipe]:
@@ -96,6 +100,8 @@ def _addition() -> Iterator[Recipe]:
             settings = replace(TASKS["addition"].defaults, hidden_size=hidden_size, loss=loss)
             target = report if hidden_size == 2 else 1.0
             yield Recipe(f"addition-{loss}-h{hidden_size}", settings, "all_pairs_bit_accuracy", target, report, seeds)
+    ideal = replace(TASKS["addition"].defaults, cell="rnn", hidden_size=2)
+    yield Recipe("addition-ideal-h2", ideal, "all_pairs_bit_accuracy", 1.0, None, by_hand=ideal_adder)
 
 
 def pretrain(recipe: Recipe, folder: Path = WEIGHTS) -> Iterator[tuple[int, Progress]]:
@@ -103,6 +109,9 @@ def pretrain(recipe: Recipe, folder: Path = WEIGHTS) -> Iterator[tuple[int, Prog
 
     Yields the seed at work and its progress; the file is in `folder` when the last one has been taken.
     """
+    if recipe.by_hand is not None:
+        _keep(recipe, recipe.by_hand(recipe.settings), recipe.settings, [], folder)
+        return
     best: tuple[tuple[float, float], Network, Settings, list[Progress]] | None = None
     for seed in range(recipe.settings.seed, recipe.settings.seed + recipe.seeds):
         settings = replace(recipe.settings, seed=seed)
@@ -113,10 +122,25 @@ def pretrain(recipe: Recipe, folder: Path = WEIGHTS) -> Iterator[tuple[int, Prog
         merit = (next(iter(progress.metrics.values())), -progress.validation_loss)
         if best is None or merit > best[0]:
             best = merit, network, settings, curves
-    _, network, settings, curves = best
+    _keep(recipe, *best[1:], folder)
+
+
+def _keep(recipe: Recipe, network: Network, settings: Settings, curves: list[Progress], folder: Path) -> None:
+    """Save the network of a recipe, with its card."""
     certify(network, settings, curves, command=f"python -m training pretrain {recipe.name}")
-    network.card |= {"report": recipe.report, "seeds_tried": recipe.seeds}
+    network.card |= {"report": recipe.report, "seeds_tried": recipe.seeds, "by_hand": recipe.by_hand is not None}
+    if is_adder(network):
+        network.card["verdict"] = verdict(network).to_dict()
     save(network, folder / f"{recipe.name}.safetensors")
+
+
+def write_verdicts(folder: Path = WEIGHTS) -> None:
+    """Give every shipped adder its verdict anew, on its card."""
+    for path in sorted(folder.glob("*.safetensors")):
+        network = load(path)
+        if is_adder(network):
+            network.card["verdict"] = verdict(network).to_dict()
+            save(network, path)
 
 
 def write_readme(folder: Path = WEIGHTS) -> None:
@@ -141,6 +165,7 @@ def _row(recipe: Recipe, card: dict[str, Any]) -> str:
             *extras,
         ]
     )
+    training = "none: weights set by hand" if recipe.by_hand else training
     report = "" if recipe.report is None else f"{recipe.report:.1%}"
     reached = f"{card['metrics'][recipe.metric]:.2%} {recipe.metric.replace('_', ' ')}"
     seed = f"{card['seed']} (best of {card['seeds_tried']})" if card["seeds_tried"] > 1 else str(card["seed"])
