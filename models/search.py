@@ -93,7 +93,7 @@ def _exhaustive(network: Network) -> tuple[list[int], list[int]] | None:
         count = 4 if length <= EXHAUSTIVE else 1
         symbols = torch.arange(count).repeat(len(words))
         ones = ONES[symbols] + carries.repeat_interleave(count)
-        said, state = _read_on(network, symbols, _repeated(state, count))
+        said, state = read_on(network, symbols, repeated(state, count))
         wrong = (said > 0) != (ones % 2).bool()
         words = torch.cat([words.repeat_interleave(count, 0), symbols[:, None].to(torch.int64)], dim=1)
         if length > 1 and (short := wrong & (symbols == 0)).any():
@@ -104,7 +104,7 @@ def _exhaustive(network: Network) -> tuple[list[int], list[int]] | None:
     return None
 
 
-def _read_on(network: Network, symbols: Tensor, state: State) -> tuple[Tensor, State]:
+def read_on(network: Network, symbols: Tensor, state: State) -> tuple[Tensor, State]:
     """The logits (N,) after one more symbol each, and the states, a part at a time so that it fits into memory."""
     sizes = range(0, len(symbols), AT_ONCE)
     parts = [_read(network, symbols[i : i + AT_ONCE, None], _part(state, i, i + AT_ONCE)) for i in sizes]
@@ -112,9 +112,10 @@ def _read_on(network: Network, symbols: Tensor, state: State) -> tuple[Tensor, S
 
 
 # A state is PyTorch's h (layers, N, H), an LSTM's (h, c), or None for the start.
-def _repeated(state: State, times: int) -> State:
+def repeated(state: State, times: int) -> State:
+    """Every state `times` times, one after the other."""
     if isinstance(state, tuple):
-        return tuple(_repeated(each, times) for each in state)
+        return tuple(repeated(each, times) for each in state)
     return None if state is None else state.repeat_interleave(times, dim=-2)
 
 

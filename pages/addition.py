@@ -18,6 +18,7 @@ from ui.charts import accuracy_lines
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
 from ui.inside import Reading, Variant, inside_panel
 from ui.models import label, model_picker, network
+from ui.proof import proof_panel
 from ui.timeline import STATE, Lane, Scale, Timeline, heat_lanes, rule, text_lane
 from ui.train import train_panel
 from ui.words import percent
@@ -26,7 +27,7 @@ Bits = list[int]  # of an operand, least significant first
 
 BASES = {"binary": 2, "decimal": 10}
 EXAMPLE = {"a": "01101", "b": "11111"}  # the report's second example
-TABS = ("Accuracy against length", "All models on this sum", "Look inside", "Train", "How it works")
+TABS = ("Accuracy against length", "All models on this sum", "Proof", "Look inside", "Train", "How it works")
 SHIPPED = names("addition")
 DEFAULT_MODEL = "addition-bce-h10"
 MODEL_HELP = "LSTMs; bce or mse is the loss in training, and h the number of hidden units: see How it works."
@@ -222,6 +223,12 @@ def break_it() -> None:
         st.session_state["addition_pair"] = found.pair
         show_pair(*found.pair)
     st.session_state["addition_searched"] = st.session_state["addition_model"], *st.session_state["addition_pair"]
+
+
+def show_wrong_pair(a: Bits, b: Bits) -> None:
+    """The same in binary: leading zeros may be what breaks it."""
+    st.session_state["notation"] = "binary"
+    show_pair(a, b)
 
 
 def operand(key: str, notation: str) -> Bits | None:
@@ -499,13 +506,18 @@ with st.container(horizontal=True, gap="large", key="addition_columns"):
     with st.container(key="addition_why"):
         show_why(total, read(model, a, b))
 
-accuracy, everything, within, training, how = st.tabs(TABS, default=TABS[-1], key="addition_tab", bind="query-params")
+accuracy, everything, proof, within, training, how = st.tabs(
+    TABS, default=TABS[-1], key="addition_tab", bind="query-params"
+)
 if accuracy.open:
     with accuracy:
         show_accuracy(model)
 if everything.open:
     with everything:
         show_all_models(model, a, b)
+if proof.open:
+    with proof:
+        proof_panel(model, show_wrong_pair)
 if within.open:
     with within:
         inside_panel(inside(model, total, read(model, a, b)))

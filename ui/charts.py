@@ -131,6 +131,24 @@ def accuracy_map(table: pd.DataFrame, trained: tuple[int, int], height: int = 34
     return readable((rectangles + lines).properties(height=height))
 
 
+def state_boxes(table: pd.DataFrame, width: float, height: float, size: int = 320) -> alt.LayerChart:
+    """Boxes of states in a plane, `width` and `height` to each side of their centres; one colour per carry.
+
+    `table` has the columns x, y and carry.
+    """
+    sides = table.assign(x1=table.x - width, x2=table.x + width, y1=table.y - height, y2=table.y + height)
+    first, second = alt.Axis(title="first principal component"), alt.Axis(title="second principal component")
+    base = alt.Chart(sides).encode(
+        color=alt.Color("carry:N", title="carry"),
+        tooltip=[alt.Tooltip("carry:N"), alt.Tooltip("x:Q", format=".3f"), alt.Tooltip("y:Q", format=".3f")],
+    )
+    boxes = base.mark_rect(fillOpacity=0.15, strokeWidth=1).encode(
+        x=alt.X("x1:Q", axis=first), x2="x2:Q", y=alt.Y("y1:Q", axis=second), y2="y2:Q", stroke=alt.Color("carry:N")
+    )
+    centers = base.mark_point(size=12, filled=True).encode(x="x:Q", y="y:Q")
+    return readable((boxes + centers).properties(height=size))
+
+
 def learning_curves(
     table: pd.DataFrame,
     title: str,

@@ -1,0 +1,133 @@
+"""The finite automaton that an adder has become: its hidden states, put together where nothing tells them apart.
+
+Giles et al., "Learning and extracting finite state automata with second-order recurrent neural networks" (1992); Weiss,
+Goldberg and Yahav, "Extracting automata from recurrent neural networks" (2018). States of the network are one state of
+the automaton when the network says the same bits after them, on every continuation of up to 3 columns.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.network import Network
+from models.search import State, read_on, repeated
+from models.streams import ONES, mixed
+
+DEPTH = 5  # columns: the states after all streams as short as that are looked at
+AHEAD = 3  # columns of a continuation
+SYMBOLS = ("0+0", "0+1", "1+0", "1+1")
+
+
+@dataclass(frozen=True)
+class Automaton:
+    """A machine that reads columns: `following[q][x]` is the state after symbol x = 2 a + b, `says[q][x]` the bit said.
+
+    It begins in state 0.
+    """
+
+    following: tuple[tuple[int, ...], ...]
+    says: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of_carries(cls) -> "Automaton":
+        """The machine that adds: its state is the carry."""
+        columns = [[int(ones) + carry for ones in ONES] for carry in (0, 1)]
+        return cls(
+            tuple(tuple(column // 2 for column in row) for row in columns),
+            tuple(tuple(column % 2 for column in row) for row in columns),
+        )
+
+    def difference(self) -> list[int] | None:
+        """The shortest stream of symbols on which the machine says a wrong bit, None where it adds."""
+        true = Automaton.of_carries()
+        seen, waiting = {(0, 0)}, deque([(0, 0, [])])
+        while waiting:
+            mine, carry, word = waiting.popleft()
+            for x in range(4):
+                if self.says[mine][x] != true.says[carry][x]:
+                    return [*word, x]
+                pair = self.following[mine][x], true.following[carry][x]
+                if pair not in seen:
+                    seen.add(pair)
+                    waiting.append((*pair, [*word, x]))
+        return None
+
+    def dot(self, most: int = 10) -> str:
+        """The machine in Graphviz's language, its first `most` states: on each arrow the bits read and the bit said."""
+        lines = [
+            "digraph {",
+            "rankdir=LR",
+            'node [shape=circle, fontname="sans-serif"]',
+            'edge [fontname="sans-serif"]',
+        ]
+        lines += ["start [shape=point]", "start -> 0"]
+        shown = range(min(most, len(self.following)))
+        for state in shown:
+            for after in shown:
+                symbols = [x for x in range(4) if self.following[state][x] == after]
+                if symbols:
+                    label = "\\n".join(f"{SYMBOLS[x]} : {self.says[state][x]}" for x in symbols)
+                    lines.append(f'{state} -> {after} [label="{label}"]')
+        return "\n".join([*lines, "}"])
+
+
+@torch.inference_mode()
+def extract(network: Network) -> Automaton:
+    """The automaton of a network that reads in one direction, from its states after short and after mixed streams."""
+    states = _states(network)
+    kinds = _behaviours(network, states)
+    number: dict[bytes, int] = {}
+    first: list[int] = []
+    for index, kind in enumerate(kinds):
+        if kind not in number:
+            number[kind] = len(number)
+            first.append(index)
+    following, says = [], []
+    representatives = _chosen(states, torch.tensor(first))
+    said, after = read_on(network, torch.arange(4).repeat(len(first)), repeated(representatives, 4))
+    after_kinds = _behaviours(network, after)
+    for q in range(len(first)):
+        following.append(tuple(number.get(kind, q) for kind in after_kinds[4 * q : 4 * q + 4]))
+        says.append(tuple((said[4 * q : 4 * q + 4] > 0).int().tolist()))
+    return Automaton(tuple(following), tuple(says))
+
+
+def _states(network: Network) -> State:
+    """The states after all streams of up to DEPTH columns, the start first, and after longer mixed ones."""
+    start = network.recurrent(torch.zeros(1, 1, network.input_size))[1]
+    zero = tuple(0 * part for part in start) if isinstance(start, tuple) else 0 * start
+    levels = [zero]
+    for _ in range(DEPTH):
+        count = _count(levels[-1])
+        levels.append(read_on(network, torch.arange(4).repeat(count), repeated(levels[-1], 4))[1])
+    state = repeated(zero, 100)
+    for symbols in mixed(100, 24, seed=5).unbind(1):
+        state = read_on(network, symbols, state)[1]
+        levels.append(state)
+    return _together(levels)
+
+
+def _behaviours(network: Network, states: State) -> list[bytes]:
+    """What the network says after each state, on every continuation of AHEAD columns."""
+    said, state, count = [], states, _count(states)
+    for _ in range(AHEAD):
+        symbols = torch.arange(4).repeat(_count(state))
+        logits, state = read_on(network, symbols, repeated(state, 4))
+        said.append((logits > 0).view(count, -1))
+    return [row.numpy().tobytes() for row in torch.cat(said, dim=1)]
+
+
+def _count(state: State) -> int:
+    return (state[0] if isinstance(state, tuple) else state).shape[-2]
+
+
+def _chosen(state: State, rows: Tensor) -> State:
+    return tuple(_chosen(part, rows) for part in state) if isinstance(state, tuple) else state[..., rows, :]
+
+
+def _together(states: list[State]) -> State:
+    if isinstance(states[0], tuple):
+        return tuple(torch.cat(parts, dim=-2) for parts in zip(*states, strict=True))
+    return torch.cat(states, dim=-2)
