@@ -1,7 +1,7 @@
 """64 seeds of a small network trained at once, side by side with one seed alone and with 64 in a row.
 
 `python benchmarks/stacked.py` times all three in turns in one process, the report's settings with 5 hidden units
-and 80 optimiser steps each, data, validation and all, and prints ratios; `--write` puts the table into benchmarks/README.md.
+and 80 optimiser steps each, data, validation and all, and prints ratios; `--write` puts it into benchmarks/README.md.
 """
 
 import argparse

@@ -17,6 +17,7 @@ from ui.charts import probability_bars
 from ui.digits_text import (
     accuracy_table,
     comparison_table,
+    drawn_accuracy,
     how_it_works,
     nickname,
     notes,
@@ -34,7 +35,8 @@ FIRST_SAMPLE = 0  # on the screen before anything is drawn
 CLASSES = [str(digit) for digit in range(digits.CLASSES)]
 ROWS = [str(row) for row in range(1, digits.SIDE + 1)]
 TABS = ("Look inside", "All models on this drawing", "Train", "How it works")
-SHIPPED = [name for name in recipes() if name in names("digits")]  # in the report's order
+DEFAULT_MODEL = "digits-best"
+SHIPPED = [DEFAULT_MODEL, *(name for name in recipes() if name in names("digits") and name != DEFAULT_MODEL)]
 WATCHED = 10  # validation images on which one sees a network learn
 
 # Three columns where there is room: draw, belief, answer. On a phone one under the other: draw, answer, belief.
@@ -147,8 +149,14 @@ def prepared_photo(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 INPUTS = {"Draw": drawing, "Test image": sample, "Photo": photograph}
 
 
-def show_answer(probabilities: np.ndarray, label: int | None) -> None:
+def show_answer(probabilities: np.ndarray, label: int | None, threshold: float) -> None:
     best = int(probabilities.argmax())
+    if probabilities[best] < threshold:
+        st.html('<p class="digit" role="status" aria-label="This does not look like a digit">?</p>')
+        st.markdown(
+            f"**This does not look like a digit.** Had it to name one: {best}, at {percent(probabilities[best])}."
+        )
+        return
     st.html(f'<p class="digit" role="status" aria-label="The answer is {best}">{best}</p>')
     st.markdown(f"**{percent(probabilities[best])}**", help="The probability that the network gives to its answer")
     if label is not None:
@@ -267,7 +275,7 @@ def screen(name: str) -> None:
     with answer, st.container(horizontal=True, vertical_alignment="center"):
         digit, bars = st.container(width=120, gap="xsmall"), st.container(width=200)
     with digit:
-        show_answer(rows[-1], given.label)
+        show_answer(rows[-1], given.label, network(name).card.get("refusal_threshold", 0.0))
     with why:
         show_belief(given.image, rows)
     with bars:  # last, because a chart takes longer to make than all the rest
@@ -293,12 +301,12 @@ st.html(STYLE)
 if run := just_trained("digits"):
     st.session_state["digits_model"] = run.id
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    model = model_picker([*SHIPPED, *runs.trained("digits")], key="digits_model", default="digits-gru", width=240)
+    model = model_picker([*SHIPPED, *runs.trained("digits")], key="digits_model", default=DEFAULT_MODEL, width=240)
     card = network(model).card
+    drawn = drawn_accuracy(card)
     accuracy = f"{card['metrics']['accuracy']:.2%}".replace("%", "\N{NO-BREAK SPACE}%")
     st.markdown(
-        f"{describe(card)}: test accuracy {accuracy}{on_what(card)}",
-        width="content",
+        f"{describe(card)}: test accuracy {accuracy}{on_what(card)}" + (f", {drawn}" if drawn else ""),
         help=f"The share of the test images that this network reads correctly. Data: {card['source']}.",
     )
     frame.share_link()

@@ -90,7 +90,9 @@ def _before(answers: np.ndarray, belief: np.ndarray, first: int) -> str:
 
 
 def nickname(card: dict[str, Any]) -> str:
-    """A network's name where there is little room: "BiLSTM L2"."""
+    """A network's name where there is little room: "BiLSTM L2"; "Best reader" for the one that was taught drawings."""
+    if card.get("data", {}).get("dataset") == "mnist+pen":
+        return "Best reader"
     cell = f"{'Bi' if card['bidirectional'] else ''}{card['cell'].upper()}"
     return f"{cell} L2" if card["weight_decay"] else cell
 
@@ -131,6 +133,18 @@ def comparison_table(cards: dict[str, dict[str, Any]], answers: list[np.ndarray]
 def on_what(card: dict[str, Any]) -> str:
     """What the accuracy was measured on, where that is not MNIST: nobody is to compare the two."""
     return " on scikit-learn's digits" if card.get("data", {}).get("dataset") == "sklearn" else ""
+
+
+def drawn_accuracy(card: dict[str, Any]) -> str:
+    """How good a network is with drawings, where it was examined with them."""
+    metrics = card["metrics"]
+    if "drawn_accuracy" not in metrics:
+        return ""
+    text = (
+        f"{metrics['drawn_accuracy']:.2%} on drawings by people it never saw; it refuses "
+        f"{metrics['refused_digits']:.1%} of MNIST's test images and {metrics['refused_scribbles']:.0%} of scribbles"
+    )
+    return text.replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _accuracies(card: dict[str, Any]) -> str:
