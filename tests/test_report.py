@@ -12,7 +12,7 @@ from scipy import stats
 from training import claims, experiments, reported
 from training.__main__ import main
 from training.pretrain import recipes
-from training.report import PARTS, SIXTEEN
+from training.report import FOLDER, PARTS, SIXTEEN
 from training.statistics import mean, paired
 from training.tasks import TASKS
 
@@ -235,3 +235,14 @@ def test_the_recall_part(tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [each["truth"] for each in written["examples"]] == [int(text[1]) for text in SIXTEEN]
     assert all(each["said"]["recall-i1-h10"] == each["truth"] for each in written["examples"])
     assert claims.final_states_recall(written).test == claims.T_TEST
+
+
+MEASURED = [part for part in PARTS if (FOLDER / f"{part}.json").exists()]
+
+
+@pytest.mark.parametrize("part", MEASURED)
+def test_the_committed_results_say_how_they_were_made(part: str) -> None:
+    written = json.loads((FOLDER / f"{part}.json").read_text())
+    assert written["command"].startswith(f"python -m training report --only {part}")
+    assert written["versions"]["torch"]
+    assert (FOLDER / f"{part}.json").stat().st_size < 500_000

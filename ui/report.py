@@ -1,13 +1,12 @@
 """What every section of the Report page consists of: results from disk, a claim judged, a figure with its downloads."""
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import streamlit as st
+import vl_convert
 
 from training.claims import DEPENDS, FAILS, HOLDS, Claim
 from training.options import options, value
@@ -15,6 +14,7 @@ from training.report import FOLDER
 from training.task import Settings
 from training.tasks import TASKS
 from ui.report_charts import Figure
+from ui.train import WORDS
 
 BADGES = {HOLDS: ("green", "check_circle"), FAILS: ("red", "cancel"), DEPENDS: ("orange", "casino")}
 MIME = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml"}
@@ -71,9 +71,9 @@ def _picture(spec: dict[str, Any], kind: str) -> Callable[[], bytes]:
     """Draws the figure when it is asked for: that takes a second, and hardly anybody asks."""
 
     def draw() -> bytes:
-        buffer = io.BytesIO()
-        alt.Chart.from_dict(spec).properties(background="white").save(buffer, format=kind, scale_factor=2)
-        return buffer.getvalue()
+        if kind == "svg":
+            return vl_convert.vegalite_to_svg(spec | {"background": "white"}).encode()
+        return vl_convert.vegalite_to_png(spec | {"background": "white"}, scale=2)
 
     return draw
 
@@ -101,5 +101,10 @@ def train_query(settings: Settings) -> dict[str, str]:
     for option in options(task):
         wanted = value(settings, option)
         if wanted != value(task.defaults, option):
-            query[f"train_{task.name}_{option.name}"] = str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
+            query[f"train_{task.name}_{option.name}"] = _in_address(wanted)
     return query
+
+
+def _in_address(value: Any) -> str:
+    """A setting as its widget writes it into the address: of a choice that is the label."""
+    return str(value).lower() if isinstance(value, bool) else WORDS.get(value, str(value))
