@@ -14,7 +14,7 @@ from models.network import Network
 from models.trace import STEPS
 
 STEPS_OF_NEWTON = 40
-CLOSE = 1e-8  # how little the map may move a fixed point
+CLOSE = 1e-7  # how little the map may move a fixed point
 SAME = 1e-3  # fixed points that are nearer than this are one
 STARTS = 24
 SETTLING = 200  # time steps, after which a state has come to where it is drawn to
@@ -99,7 +99,8 @@ def _newton(step, states: Tensor) -> Tensor:  # noqa: ANN001 (a function of Tens
     for _ in range(STEPS_OF_NEWTON):
         excess = every(states) - states
         change = torch.linalg.lstsq(jacobian(states) - eye, -excess[..., None]).solution[..., 0]
-        length = change.norm(dim=1, keepdim=True)
-        states = states + change * (1 / length.clamp(min=1))  # no further than 1 at a time: far leaps miss what is near
+        # No further than the state is large: far leaps miss what is near.
+        most = 1 + states.norm(dim=1, keepdim=True)
+        states = states + change * (most / change.norm(dim=1, keepdim=True).clamp(min=1e-300)).clamp(max=1)
     rests = (every(states) - states).abs().amax(dim=1) < CLOSE
     return states[rests & states.isfinite().all(dim=1)]

@@ -306,8 +306,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     drawn = drawn_accuracy(card)
     accuracy = f"{card['metrics']['accuracy']:.2%}".replace("%", "\N{NO-BREAK SPACE}%")
     st.markdown(
-        f"{describe(card)}: test accuracy {accuracy}{on_what(card)}" + (f", {drawn}" if drawn else ""),
-        help=f"The share of the test images that this network reads correctly. Data: {card['source']}.",
+        f"{describe(card)}: test accuracy {accuracy}{on_what(card)}",
+        width="content",
+        help=f"The share of the test images that this network reads correctly. Data: {card['source']}. {drawn}",
     )
     frame.share_link()
 screen(model)

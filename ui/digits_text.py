@@ -141,8 +141,8 @@ def drawn_accuracy(card: dict[str, Any]) -> str:
     if "drawn_accuracy" not in metrics:
         return ""
     text = (
-        f"{metrics['drawn_accuracy']:.2%} on drawings by people it never saw; it refuses "
-        f"{metrics['refused_digits']:.1%} of MNIST's test images and {metrics['refused_scribbles']:.0%} of scribbles"
+        f"It reads {metrics['drawn_accuracy']:.2%} of drawings by people it never saw correctly, and refuses "
+        f"{metrics['refused_digits']:.1%} of MNIST's test images and {metrics['refused_scribbles']:.0%} of scribbles."
     )
     return text.replace("%", "\N{NO-BREAK SPACE}%")
 

@@ -22,7 +22,7 @@ from ui.models import network
 from ui.timeline import STATE, Direction, Lane, Scale, Timeline, heat_lanes
 
 PARTS = ("States and gates", "Gradient through time", "What if", "Plane and fixed points")
-MOST_UNITS = 24  # that are shown at once; of a larger layer those that respond most
+MOST_UNITS = {"right": 24, "left": 24, "down": 12}  # that are shown at once; of a larger layer those that respond most
 LARGEST_TO_REST = 64  # hidden units; beyond, looking for fixed points takes too long
 GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
 CANDIDATE = "candidate"  # the one "gate" that runs from -1 to 1
@@ -105,25 +105,26 @@ def show_states(reading: Reading) -> None:
         order, labels = sorted_units(reading, hidden)
         chosen = st.selectbox("Numbers of", labels, key=f"{reading.key}_unit", width=200)
     unit = int(order[labels.index(chosen)])
+    rows = [str(number + 1) for number in order] if reading.direction == "down" else labels
     groups: dict[str, Sequence[Lane]] = {
         "": reading.lanes,
-        "Hidden state h": heat_lanes(labels, hidden[:, order].T, STATE),
+        "Hidden state h": heat_lanes(rows, hidden[:, order].T, STATE),
     }
     if run.cell is not None:
         cell = run.cell[layer, backward][:, order]
         most = float(np.ceil(np.abs(cell).max())) or 1.0
-        groups["Cell state c"] = heat_lanes(labels, cell.T, Scale("diverging", -most, most, "cell state"))
+        groups["Cell state c"] = heat_lanes(rows, cell.T, Scale("diverging", -most, most, "cell state"))
     for gate, values in run.gates.items():
         scale = STATE if gate == CANDIDATE else GATES
         groups[f"{gate.capitalize()}{'' if gate == CANDIDATE else ' gate'}"] = heat_lanes(
-            labels, values[layer, backward][:, order].T, scale
+            rows, values[layer, backward][:, order].T, scale
         )
-    timeline, equations = st.columns([3, 2], gap="large")
-    with timeline:
-        show_lanes(reading, groups, "states", sums(run, net.cell, layer, backward, unit))
+    show_lanes(reading, groups, "states", sums(run, net.cell, layer, backward, unit))
+    st.caption(f"Under the chart: the last lines of the equations with the real numbers of unit {unit + 1}.")
+    equations, words = st.columns([3, 2], gap="large")
     with equations:
         st.latex(EQUATIONS[net.cell])
-        st.caption(f"Under the chart: the last lines of these equations with the real numbers of unit {unit + 1}.")
+    with words:
         st.markdown(
             "A gate near 1 is open. Look for units that hold one colour while the input changes: they remember."
             if net.cell != "rnn"
@@ -136,13 +137,13 @@ def sorted_units(reading: Reading, hidden: np.ndarray) -> tuple[np.ndarray, list
     asked = st.selectbox("Sort units by", ["number", *reading.signals], key=f"{reading.key}_sort", width=260)
     H = hidden.shape[1]
     if asked == "number":
-        busiest = np.argsort(-hidden.std(axis=0), kind="stable")[:MOST_UNITS]
+        busiest = np.argsort(-hidden.std(axis=0), kind="stable")[: MOST_UNITS[reading.direction]]
         order = np.sort(busiest)
         if len(order) < H:
             st.caption(f"The {len(order)} of {H} units that change most.")
         return order, [f"unit {unit + 1}" for unit in order]
     found = correlations(hidden, np.asarray(reading.signals[asked], float))
-    order = np.argsort(-np.abs(found), kind="stable")[:MOST_UNITS]
+    order = np.argsort(-np.abs(found), kind="stable")[: MOST_UNITS[reading.direction]]
     return order, [f"unit {unit + 1} ({found[unit]:+.2f})" for unit in order]
 
 
@@ -216,7 +217,11 @@ def show_what_if(reading: Reading) -> None:
     before, after = st.columns(2, gap="large")
     for column, label, x in ((before, "Former input", reading.x), (after, chosen, variants[names.index(chosen)].x)):
         hidden = traced(reading.name, x).hidden[layer, backward]
-        order = np.sort(np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))[:MOST_UNITS])
+        order = np.sort(
+            np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))[
+                : MOST_UNITS[reading.direction]
+            ]
+        )
         with column:
             st.markdown(f"**{label}**: {told(answers(net, x[None])[0], net, reading.outputs)}")
             show_lanes(

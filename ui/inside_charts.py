@@ -11,7 +11,7 @@ from ui.charts import readable
 GRID = 40  # places in each direction at which the read-out's decision is computed
 
 
-def fading(norms: dict[str, np.ndarray], steps: list[str], axis: str, title: str, height: int = 260) -> alt.LayerChart:
+def fading(norms: dict[str, np.ndarray], steps: list[str], axis: str, title: str) -> alt.LayerChart:
     """Norms (T,) of several networks against the time step, on a log axis; zeros, which it lacks, are left out."""
     rows = [
         {"network": name, "t": t, "step": steps[t], "norm": float(value)}
@@ -31,7 +31,7 @@ def fading(norms: dict[str, np.ndarray], steps: list[str], axis: str, title: str
             tooltip=[alt.Tooltip("network:N"), alt.Tooltip("step:N", title=axis), alt.Tooltip("norm:Q", format=".2e")],
         )
     )
-    return readable(alt.layer(lines).properties(height=height))
+    return readable(alt.layer(lines).properties(height=240 + 26 * len(norms)))
 
 
 def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
