@@ -101,9 +101,11 @@ st.markdown(
 )
 st.markdown(
     "**And then?** Train your own, in the tab *Train* of every page: choose a cell, its size and all the rest, and "
-    "watch it learn. An adder takes a few seconds. Then lay it beside the others in *Runs*, with its learning curves."
+    "watch it learn. An adder takes a few seconds. Then lay it beside the others in *Runs*, with its learning curves. "
+    "*Report* puts the conclusions of the lab report that this began with to the test, over many seeds."
 )
 with st.container(horizontal=True, gap="medium"):
     train = {"addition_tab": "Train"}
     st.page_link("pages/addition.py", label="Train an adder", icon=":material/model_training:", query_params=train)
     st.page_link("pages/runs.py", label="Compare in Runs", icon=":material/monitoring:")
+    st.page_link("pages/report.py", label="Is the report right?", icon=":material/fact_check:")

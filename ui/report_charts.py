@@ -80,7 +80,7 @@ def curves(table: pd.DataFrame, x_title: str, share: bool) -> Figure:
     scale, title = alt.Scale(zero=False), str(table["measure"].iloc[0])
     band = base.mark_area(opacity=0.2).encode(y=alt.Y("low:Q", title=title, axis=axis, scale=scale), y2="high:Q")
     line = base.mark_line(point={"size": 14}).encode(y=alt.Y("value:Q", title=title), tooltip=tooltip)
-    return Figure(readable((band + line).properties(height=300)), table)
+    return Figure(readable((band + line).properties(height=360)), table)
 
 
 def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str, low: float = 0.0) -> Figure:

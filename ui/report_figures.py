@@ -64,7 +64,7 @@ def confusion_figure(found: Row, model: str) -> Figure:
             for said, count in enumerate(line)
         ]
     )
-    return heat_map(table, "said", "true digit", "images", share=False)
+    return heat_map(table, "said", "true digit", "images", share=False, height=420)
 
 
 def recall_figure(found: Row) -> Figure:
