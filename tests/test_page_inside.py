@@ -1,0 +1,78 @@
+"""The tab Look inside on all three pages, and what it says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from models import CELLS, Network, trace
+from models.fixed_points import FixedPoint
+from ui.inside import PARTS
+from ui.inside_text import changes, correlations, rests, sums, vanishing
+
+ROOT = Path(__file__).parents[1]
+MODELS = {
+    "digits": ("digits-best", "digits-rnn", "digits-bilstm"),
+    "recall": ("recall-i1-h2", "recall-any"),
+    "addition": ("addition-bce-h10", "addition-ideal-h2"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(("task", "model"), [(task, model) for task, models in MODELS.items() for model in models])
+def test_every_part_opens_for_every_kind_of_network(task: str, model: str, part: str) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.switch_page(f"pages/{task}.py")
+    app.query_params[f"{task}_tab"] = "Look inside"
+    app.query_params[f"{task}_model"] = model
+    app.query_params[f"inside_{task}_part"] = part
+    app.run()
+    assert not app.exception
+    assert app.session_state[f"{task}_model"] == model
+    assert app.segmented_control(key=f"inside_{task}_part").value == part
+
+
+def test_units_are_sorted_by_what_they_respond_to() -> None:
+    signal = np.array([0.0, 1, 0, 1, 1])
+    states = np.stack([signal, 1 - signal, np.ones(5), np.array([1.0, 0, 1, 1, 0])], axis=1)
+    found = correlations(states, signal)
+    np.testing.assert_allclose(found[:3], [1, -1, 0], atol=1e-12)
+    assert found[3] == pytest.approx(np.corrcoef(states[:, 3], signal)[0, 1])
+    assert (correlations(states, np.ones(5)) == 0).all()
+
+
+@pytest.mark.parametrize("backward", [0, 1])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_numbers_in_the_equation_give_the_state(cell: str, backward: int) -> None:
+    torch.manual_seed(1)
+    network = Network(3, 2, cell=cell, hidden_size=4, bidirectional=True).eval()
+    run = trace(network, torch.randn(5, 3))
+    for t, sentence in enumerate(sums(run, cell, 0, backward, 2)):
+        assert f"{run.hidden[0, backward, t, 2]:.2f}" in sentence
+    first = sums(run, cell, 0, backward, 2)[4 if backward else 0]
+    assert "0.00" in first, "the state before the first step is 0"
+
+
+def test_what_is_said_of_gradients() -> None:
+    norms = {"A": np.array([0.001, 1.0]), "B": np.array([0.5, 1.0]), "C": np.zeros(2), "D": np.array([0, 1.0])}
+    said = vanishing(norms)
+    assert "A: 1,000" in said
+    assert "B: 2.0" in said
+    assert "C: the answer does not depend on it" in said
+    assert "D: the first step is out of reach" in said
+
+
+def test_what_is_said_of_changes() -> None:
+    former = np.array([7])
+    assert "None of these 2" in changes(["row 1", "row 2"], former, np.array([[7], [7]]))
+    assert "1 of 2 changes alter the answer: row 2" in changes(["row 1", "row 2"], former, np.array([[7], [9]]))
+
+
+def test_what_is_said_of_fixed_points() -> None:
+    stable, saddle = FixedPoint(np.zeros(2), np.array([0.5])), FixedPoint(np.zeros(2), np.array([2.0, 0.1]))
+    assert "moves on" in rests([])
+    assert "None of them is stable" in rests([saddle])
+    assert "forgets" in rests([stable, saddle])
+    assert "2 of them are stable" in rests([stable, stable, saddle])
