@@ -158,6 +158,6 @@ def test_the_accuracies_are_drawn_and_can_be_taken_away(server_url: str, page: P
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
-    assert len(rows) == 6 * 16
+    assert len(rows) == 7 * 16
     assert {row["model"] for row in rows} == {f"{loss} h{size}" for loss in ("BCE", "MSE") for size in (2, 5, 10)}
     assert all(0 <= float(row["sum_accuracy"]) <= float(row["bit_accuracy"]) <= 1 for row in rows)

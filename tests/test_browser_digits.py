@@ -222,7 +222,7 @@ def test_all_models_stand_side_by_side_on_one_scrubber(server_url: str, page: Pa
     panel = page.get_by_role("tabpanel")
     expect(panel.locator("tbody tr").first).to_be_visible(timeout=SLOW)
     expect(panel.locator("th.title")).to_have_text(
-        ["What they see", "RNN", "RNN L2", "GRU", "GRU L2", "BiLSTM", "BiLSTM L2"], timeout=SLOW
+        ["What they see", "Best reader", "RNN", "RNN L2", "GRU", "GRU L2", "BiLSTM", "BiLSTM L2"], timeout=SLOW
     )
     panel.get_by_role("slider").press("Home")
     expect(panel.locator(".note .position")).to_have_text("After row 1 of 28")
