@@ -35,7 +35,8 @@ def weights(path: Path, **changes: object) -> bytes:
 def test_every_shipped_model_is_listed_with_its_figures() -> None:
     every = list(catalogue.shipped())
     assert [each.id for each in every] == names()
-    assert all(each.metrics and each.curves and each.seconds > 0 for each in every)
+    assert all(each.metrics for each in every)
+    assert all(each.curves and each.seconds > 0 for each in every if not load(each.id).card.get("by_hand"))
 
 
 def test_a_runs_entry_follows_its_folder() -> None:

@@ -194,7 +194,7 @@ def test_the_accuracy_tab(compare: str, numbers: str) -> None:
     assert not app.exception
     assert f"**On {numbers} of up to 16 bits" in text(app)
     (table,) = app.dataframe
-    assert len(table.value) == 16 * (6 if compare == "all models" else 1)
+    assert len(table.value) == 16 * (7 if compare == "all models" else 1)
     assert app.get("vega_lite_chart")
     if numbers == "carry chains":
         errors = table.value[(table.value["model"] == "MSE h2") & (table.value["sum_accuracy"] < 1)]
@@ -207,7 +207,7 @@ def test_all_models_answer_the_sum_on_the_screen() -> None:
     app = opened(addition_tab="All models on this sum", a="11111111", b="1")
     assert not app.exception
     (table,) = [body.value for body in app.markdown if body.value.startswith("| model | answer")]
-    assert table.count(":green[✓] **256** right") == 4
+    assert table.count(":green[✓] **256** right") == 5
     assert table.count(":red[✗] **0** wrong at bit 8") == 2
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.network import Network
 from models.store import WeightsError, read, write
 from training.metrics import LOSSES, evaluate
+from training.noise import amount, noisy_logits
 from training.task import Data, Examples, Settings
 from training.tasks import TASKS
 
@@ -117,7 +118,7 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, steps)
         seen = TASKS[settings.task].augment(x.to(device), settings, step)
-        losses.append(_train_step(network, optimizer, seen, y.to(device), settings))
+        losses.append(_train_step(network, optimizer, seen, y.to(device), settings, step, steps))
         step += 1
         if step % validate_every == 0 or step == steps:
             progress = _progress(network, data, settings, step, steps, losses, time.monotonic() - began)
@@ -162,11 +163,24 @@ def batch_order(train: Examples, settings: Settings, epoch: int) -> list[tuple[i
     return train.order(settings.batch_size, generator)
 
 
-def _train_step(network: Network, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, settings: Settings) -> Tensor:
-    """One optimiser step; returns the loss before it."""
+def _train_step(
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    settings: Settings,
+    step: int,
+    steps: int,
+) -> Tensor:
+    """Optimiser step `step` of `steps`; returns the loss before it."""
     device = x.device.type
+    noise = amount(settings, step, steps)
     with torch.autocast(device, torch.bfloat16, enabled=precision(network, device) == "bfloat16"):
-        logits = network(x)
+        if noise:
+            generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+            logits = noisy_logits(network, x, noise, generator)
+        else:
+            logits = network(x)
     loss = LOSSES[settings.loss](logits.float(), y)
     optimizer.zero_grad()
     loss.backward()

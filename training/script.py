@@ -226,6 +226,8 @@ def _checked(card: dict[str, Any]) -> Settings:
         raise ValueError("A script with nothing but torch and torchvision can get no other digits than MNIST's.")
     if settings.data.get("augmentation", "none") != "none":
         raise ValueError("A script that distorts its images would be longer than anyone reads: see training/tasks.")
+    if settings.data.get("state_noise"):
+        raise ValueError("A script that disturbs its hidden states would be long: see training/noise.py.")
     own = {name: value for name, value in settings.to_dict().items() if name not in ("task", "data")}
     return change(task.defaults, own | settings.data)
 
@@ -252,7 +254,9 @@ def _constants(settings: Settings) -> str:
     names += ["gradient_clipping"] if settings.gradient_clipping else []
     names += ["forget_bias"] if _has_forget_bias(settings) else []
     values = {name: getattr(settings, name) for name in names}
-    unused = {"dataset", "augmentation", "query"} | ({"index"} if settings.data.get("query") == "any" else set())
+    unused = {"dataset", "augmentation", "query", "state_noise"} | (
+        {"index"} if settings.data.get("query") == "any" else set()
+    )
     values |= {name: value for name, value in settings.data.items() if name not in unused}
     return "".join(f"{name.upper()} = {value!r}\n" for name, value in values.items())
 

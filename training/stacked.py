@@ -246,6 +246,8 @@ def _resume(
 
 
 def _check(data: list[Data], settings: Settings) -> None:
+    if settings.data.get("state_noise"):
+        raise ValueError("Many seeds can be trained together only without state noise: train one seed, or set it to 0.")
     ragged = any(len(x) % settings.batch_size for each in data for x, _ in each.train.groups)
     if ragged or settings.readout == "pooled":
         raise ValueError(

@@ -33,9 +33,9 @@ class Settings:
     gradient_clipping: float = 0.0
     forget_bias: float = 0.0
     seed: int = 0
-    data: dict[str, int | str] = field(default_factory=dict)
+    data: dict[str, int | float | str] = field(default_factory=dict)
 
-    def with_data(self, **values: int | str) -> "Settings":
+    def with_data(self, **values: int | float | str) -> "Settings":
         """A copy with some of the task's own settings changed."""
         return replace(self, data=self.data | values)
 

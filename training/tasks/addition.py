@@ -183,12 +183,15 @@ TASK = Task(
         learning_rate=5e-3,
         batch_size=100,
         epochs=5,
-        data={"length": 5, "elements_in_batch": 100, "num_batches": 500},
+        data={"length": 5, "elements_in_batch": 100, "num_batches": 500, "state_noise": 0.0},
     ),
     options=(
         Option("length", "how many bits the two numbers have in training", 1, 30),
         Option("elements_in_batch", "how many pairs are generated together", 1, 10_000),
         Option("num_batches", "how many such batches: 80 % to train on, 20 % to test", 5, 100_000),
+        Option(
+            "state_noise", "uniform noise of up to this on every hidden state, from a third of training on", 0.0, 1.0
+        ),
     ),
     load_data=load_data,
     correct=correct,
