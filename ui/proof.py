@@ -105,6 +105,8 @@ def _show_automaton(name: str) -> None:
         st.markdown(f"**The two differ**: on {a} + {b}, the network's machine says a wrong bit in the highest column.")
     elif judged(name).kind == "fails":
         st.markdown("**The two agree** on what was looked at, but the addition above leads the network out of it.")
+    elif judged(name).kind == "undecided":
+        st.markdown("**The two agree** on what was looked at. Whether they always do is not decided.")
     else:
         st.markdown("**The two agree**: whatever the network has read, it says what the carry machine says.")
     st.caption(AUTOMATON)
