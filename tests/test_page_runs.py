@@ -68,9 +68,7 @@ def test_the_filters_work_together(trained: Run) -> None:
     assert table(checked(app)) == ["my adder"]
     app.multiselect(key="runs_status").set_value([])
     app.text_input(key="runs_search").set_value("BILSTM").run()
-    assert set(table(app)) == {"digits-bilstm", "digits-bilstm-l2"} | {
-        name for name in names() if "recall-i" in name
-    }
+    assert set(table(app)) == {"digits-bilstm", "digits-bilstm-l2"} | {name for name in names() if "recall-i" in name}
     app.text_input(key="runs_search").set_value("no such thing").run()
     assert not app.dataframe
     assert "Nothing fits these filters" in texts(app)
