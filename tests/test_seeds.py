@@ -168,10 +168,9 @@ def test_the_page_trains_many_seeds_and_shows_their_spread() -> None:
     app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=60)
     app.switch_page("pages/addition.py")
     options = {"seeds": "3", "hidden_size": "3", "num_batches": "20", "epochs": "1"}
-    for name, given in {"addition_tab": "Train"} | {
-        f"train_addition_{key}": new for key, new in options.items()
-    }.items():
-        app.query_params[name] = given
+    app.query_params["addition_tab"] = "Train"
+    for key, new in options.items():
+        app.query_params[f"train_addition_{key}"] = new
     app.run()
     assert any("**3** networks of" in element.value for element in app.markdown)
     next(button for button in app.button if button.label == "Train").click()
