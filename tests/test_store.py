@@ -167,6 +167,6 @@ def test_a_card_that_is_no_card_is_refused(tmp_path: Path, card: str) -> None:
 
 
 def test_names_are_in_natural_order() -> None:
-    recall = names("recall")
+    recall = [name for name in names("recall") if name.startswith("recall-i")]
     assert recall == sorted(recall, key=lambda name: [int(part[1:]) for part in name.split("-")[1:]])
     assert set(names("recall") + names("digits") + names("addition")) == set(names())
