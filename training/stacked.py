@@ -20,14 +20,14 @@ from torch import Tensor
 
 from models.network import Network
 from models.store import WeightsError, read, write
-from models.trace import STEPS
 from training.fit import VALIDATED, batch_order, build, learning_rate
 from training.metrics import LOSSES
+from training.stacked_cells import STEPS, Recurrence, combined, states
 from training.task import Data, Examples, Settings
 from training.tasks import TASKS, addition
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam keeps of every parameter
-CHUNK = 500  # sequences of each seed that are evaluated at a time
+CHUNK = 200  # sequences of each seed that are evaluated at a time: few enough to stay in the processor's cache
 
 
 class StackedNetwork:
@@ -74,30 +74,16 @@ class StackedNetwork:
 
     def _run(self, x: Tensor, suffixes: list[str]) -> Tensor:
         """The hidden states (N, B, T, H) of N = S * len(suffixes) networks, for inputs (N, B, T, features)."""
-        hidden, _ = self._states(x, suffixes)
-        return torch.stack(hidden, dim=2)
+        hidden = Recurrence.apply(self._weight(suffixes), _features_first(x), self.like.cell)
+        return hidden.permute(1, 3, 0, 2)
 
-    def _states(self, x: Tensor, suffixes: list[str]) -> tuple[list[Tensor], list[Tensor]]:
-        """The hidden and the cell states after each time step, T times (N, B, H); without a cell state it stays 0."""
-        N, B, T, _ = x.shape
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(suffixes)
-        # In memory the batch comes last, as (N, H, B): few units would make short rows, and elementwise work slow.
-        features_first = x.permute(0, 3, 2, 1).reshape(N, -1, T * B)
-        from_input = torch.baddbmm(bias_ih[..., None], weight_ih, features_first).view(N, -1, T, B)
-        h = c = x.new_zeros(N, self.like.hidden_size, B).mT
-        step, bias = STEPS[self.like.cell], bias_hh[..., None]
-        hidden, cells = [], []
-        for inputs in from_input.unbind(2):
-            states = step(inputs.mT, torch.baddbmm(bias, weight_hh, h.mT).mT, h, c)
-            h, c = states["hidden"], states.get("cell", c)
-            hidden.append(h)
-            cells.append(c)
-        return hidden, cells
-
-    def _weights(self, suffixes: list[str]) -> list[Tensor]:
-        """PyTorch's weight_ih, weight_hh, bias_ih and bias_hh of one layer, the directions one after the other."""
+    def _weight(self, suffixes: list[str]) -> Tensor:
+        """All parameters of one layer, the directions one after the other, as `combined` puts them together."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return [torch.cat([self.parameters[f"recurrent.{name}_{suffix}"] for suffix in suffixes]) for name in names]
+        return combined(
+            self.like.cell,
+            *(torch.cat([self.parameters[f"recurrent.{name}_{suffix}"] for suffix in suffixes]) for name in names),
+        )
 
     def prefix_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """For adders of one layer and one direction: the answers at every time step, and one time step later.
@@ -105,13 +91,15 @@ class StackedNetwork:
         `x` is (B, T, features). Returns two (S, B, T): the logits at time step t, and those after one more input of
         zeros, which is where the last carry of operands that end at t comes out.
         """
-        hidden, cells = self._states(x.expand(len(self.networks), *x.shape), ["l0"])
-        _, weight_hh, bias_ih, bias_hh = (each.detach() for each in self._weights(["l0"]))
-        after = []
-        for h, c in zip(hidden, cells, strict=True):
-            from_state = torch.baddbmm(bias_hh[:, None], h, weight_hh.mT)
-            after.append(STEPS[self.like.cell](bias_ih[:, None].expand_as(from_state), from_state, h, c)["hidden"])
-        now, later = (self._linear(torch.stack(states, dim=2))[..., 0] for states in (hidden, after))
+        weight, x = self._weight(["l0"]), _features_first(x.expand(len(self.networks), *x.shape))
+        hidden, cells, _, _ = states(self.like.cell, weight, x)
+        nothing = torch.zeros_like(x[0])
+        nothing[:, -1] = 1
+        step, _ = STEPS[self.like.cell]
+        later = [
+            step(torch.bmm(weight, torch.cat([h, nothing], dim=1)), h, c)[0] for h, c in zip(hidden, cells, strict=True)
+        ]
+        now, later = (self._linear(each.permute(1, 3, 0, 2))[..., 0] for each in (hidden, torch.stack(later)))
         return now, later
 
     def _features(self, output: Tensor, lengths: Tensor | None) -> Tensor:
@@ -126,8 +114,16 @@ class StackedNetwork:
 
     def _linear(self, features: Tensor) -> Tensor:
         weight, bias = self.parameters["linear.weight"], self.parameters["linear.bias"]
-        flat = features.flatten(1, -2)
-        return torch.baddbmm(bias[:, None], flat, weight.mT).view(*features.shape[:-1], -1)
+        if features.dim() == 3:
+            return torch.baddbmm(bias[:, None], features, weight.mT)
+        # every time step, as it lies in memory: (T, S, features, B)
+        logits = weight @ features.permute(2, 0, 3, 1) + bias[..., None]
+        return logits.permute(1, 3, 0, 2)
+
+
+def _features_first(x: Tensor) -> Tensor:
+    """Inputs (S, B, T, features) as `states` takes them: (T, S, features + 1, B), the last feature one."""
+    return torch.cat([x.permute(2, 0, 3, 1), x.new_ones(x.shape[2], x.shape[0], 1, x.shape[1])], dim=2)
 
 
 def _backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -190,6 +186,7 @@ def fit_stacked(
     data = [TASKS[settings.task].load_data(replace(settings, seed=seed)) for seed in seeds]
     _check(data, settings)
     train = _Sequences([each.train for each in data])
+    live = _Sequences([each.validation.first(VALIDATED) for each in data])
     steps_per_epoch = data[0].train.num_batches(settings.batch_size)
     steps = steps_per_epoch * settings.epochs
     validate_every = validate_every or max(1, steps_per_epoch // 10)
@@ -203,7 +200,9 @@ def fit_stacked(
             losses.append(_train_step(network, optimizer, train, numbers, settings))
             step += 1
             if step % validate_every == 0 or step == steps:
-                progress = _progress(network, data, settings, step, steps, losses, time.monotonic() - began)
+                validation = live if step < steps else _Sequences([each.validation for each in data])
+                metrics = _evaluate(network, validation, settings)
+                progress = _progress(metrics, settings, step, steps, losses, time.monotonic() - began)
                 if checkpoint:
                     _save(checkpoint, network, optimizer, settings, seeds, step)
                 yield progress
@@ -330,25 +329,20 @@ def _clip_gradients(network: StackedNetwork, largest: float) -> None:
 
 
 def _progress(
-    network: StackedNetwork,
-    data: list[Data],
-    settings: Settings,
-    step: int,
-    steps: int,
-    losses: list[Tensor],
-    seconds: float,
+    metrics: dict[str, list[float]], settings: Settings, step: int, steps: int, losses: list[Tensor], seconds: float
 ) -> StackedProgress:
-    parts = [each.validation if step == steps else each.validation.first(VALIDATED) for each in data]
-    metrics = evaluate_stacked(network, parts, settings)
     epoch = -(-step * settings.epochs // steps)
     train_loss = torch.stack(losses).mean(dim=0).tolist()
     return StackedProgress(step, steps, epoch, train_loss, metrics.pop("loss"), metrics, seconds)
 
 
-@torch.inference_mode()
 def evaluate_stacked(network: StackedNetwork, examples: list[Examples], settings: Settings) -> dict[str, list[float]]:
     """What `training.metrics.evaluate` gives for every seed on its own examples: lists of S numbers."""
-    sequences = _Sequences(examples)
+    return _evaluate(network, _Sequences(examples), settings)
+
+
+@torch.inference_mode()
+def _evaluate(network: StackedNetwork, sequences: _Sequences, settings: Settings) -> dict[str, list[float]]:
     S, count = sequences.real.shape
     sums: dict[str, Tensor] = {}
     loss = torch.vmap(torch.vmap(LOSSES[settings.loss]))
