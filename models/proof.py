@@ -20,10 +20,11 @@ from models.streams import BITS, ONES, mixed
 from models.trace import STEPS
 
 ROOMS = (0.1, 0.05, 0.025, 0.0125)  # half the width of the boxes where the network tells states apart best
-WORK = 60_000  # sets moved at most, in boxes of one size
+WORK = 30_000  # sets moved at most, in boxes of one size
 SHRUNK = 0.7  # of a box: sets as small as that get a box of their own
 BATCH = 256  # sets that are moved together
-TERMS = 8  # per unit, above which a set is described by fewer
+TERMS = 5  # per unit, above which a set is described by fewer
+ROUNDNESS = 0.7  # the least weight of a direction in which states soon meet; that of the others is up to 1
 ROUNDING = 1e-12  # of sums in float64, relative to the numbers in them
 
 
@@ -199,7 +200,7 @@ def _metric(adder: Adder, count: int = 500, time: int = 40, ahead: int = 10, eve
             apart += (square * size[:, None, None]).mean(0)
     apart = apart / apart.diagonal().sum() * S + 0.02 * torch.eye(S, dtype=torch.float64)
     values, vectors = torch.linalg.eigh(apart)
-    return (vectors * (values / values.max()).sqrt().clamp(min=0.1)).mT
+    return (vectors * (values / values.max()).sqrt().clamp(min=ROUNDNESS)).mT
 
 
 def _along(adder: Adder, state: Tensor, changes: list[Tensor], symbol: Tensor) -> tuple[Tensor, list[Tensor]]:
