@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from models import Network, WeightsError
-from training.fit import DivergedError, Progress, build, fit
+from training.fit import DivergedError, Progress, build, fit, learning_rate
 from training.metrics import LOSSES
 from training.task import Data, Examples, Settings
 from training.tasks import TASKS, addition
@@ -109,6 +109,20 @@ def test_weight_decay_keeps_the_weights_smaller() -> None:
         for decay in (0.0, 1e-2)
     ]
     assert norms[1] < norms[0]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("constant", {0: 1, 999: 1}),
+        ("linear", {0: 1, 250: 0.75, 1000: 0}),
+        ("one_cycle", {0: 0.01, 50: 0.5, 100: 1, 550: 0.5, 1000: 0}),
+        ("two_cycles", {0: 0.01, 30: 0.5, 60: 1, 330: 0.5, 620: 0.25, 640: 0.5, 820: 0.25, 1000: 0}),
+    ],
+)
+def test_the_learning_rate_follows_its_schedule(schedule: str, rates: dict[int, float]) -> None:
+    settings = replace(SMALL, schedule=schedule, learning_rate=1.0)
+    assert {step: learning_rate(settings, step, 1000) for step in rates} == pytest.approx(rates)
 
 
 def test_the_losses_are_pytorchs() -> None:

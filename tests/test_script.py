@@ -38,7 +38,7 @@ ANY_INDEX = replace(
 )
 DIGITS = replace(TASKS["digits"].defaults, cell="rnn", hidden_size=64, num_layers=1, batch_size=1000, epochs=1)
 
-POOLED = replace(DIGITS, readout="pooled", loss="label_smoothing", schedule="one_cycle", bidirectional=True)
+POOLED = replace(DIGITS, readout="pooled", loss="label_smoothing", schedule="two_cycles", bidirectional=True)
 SCRIPTED = [name for name in names() if name != "digits-best"]
 
 

@@ -22,8 +22,10 @@ SCHEDULES = {
     "constant": "the learning rate stays as it is",
     "linear": "the learning rate falls in a straight line to 0 at the last step",
     "one_cycle": "the learning rate rises during the first tenth of all steps, then falls along a cosine to 0",
+    "two_cycles": "one cycle of three fifths of all steps, then another one up to half the learning rate",
 }
-WARM_UP = 0.1  # of all steps, in the schedule "one_cycle"
+WARM_UP = 0.1  # of the steps of a cycle
+FIRST_CYCLE = 0.6  # of all steps, in the schedule "two_cycles"
 # Validation in the midst of training looks at this many examples, so that it stays cheap; at the end it looks at all.
 VALIDATED = 2000
 # Below this many hidden units the casts cost more than bfloat16 arithmetic saves.
@@ -200,14 +202,23 @@ def _clip_gradient(network: Network, largest: float) -> None:
 
 def learning_rate(settings: Settings, step: int, steps: int) -> float:
     """The learning rate at optimiser step `step` (0-based) of `steps`."""
-    return settings.learning_rate * _factor(settings.schedule, step, steps)
+    return settings.learning_rate * _factor(settings.schedule, step / steps)
 
 
-def _factor(schedule: str, step: int, steps: int) -> float:
-    if schedule == "one_cycle":  # Smith and Topin, "Super-convergence", 2018
-        rise, fall = step / (WARM_UP * steps), (step / steps - WARM_UP) / (1 - WARM_UP)
-        return max(0.01, rise) if rise < 1 else (1 + math.cos(math.pi * fall)) / 2
-    return 1 - step / steps if schedule == "linear" else 1.0
+def _factor(schedule: str, done: float) -> float:
+    """What the learning rate is multiplied by when the share `done` of all steps is done."""
+    if schedule == "one_cycle":
+        return _cycle(done)
+    if schedule == "two_cycles":  # a warm restart (Loshchilov and Hutter, "SGDR", 2017)
+        first = done < FIRST_CYCLE
+        return _cycle(done / FIRST_CYCLE) if first else _cycle((done - FIRST_CYCLE) / (1 - FIRST_CYCLE)) / 2
+    return 1 - done if schedule == "linear" else 1.0
+
+
+def _cycle(done: float) -> float:
+    """Up, then down along a cosine (Smith and Topin, "Super-convergence", 2018)."""
+    rise, fall = done / WARM_UP, (done - WARM_UP) / (1 - WARM_UP)
+    return max(0.01, rise) if rise < 1 else (1 + math.cos(math.pi * fall)) / 2
 
 
 def _progress(

@@ -14,7 +14,7 @@ from training.ideal import ideal_adder
 from training.task import Settings
 from training.tasks import TASKS
 
-EPOCHS_OF_BEST = 36
+EPOCHS_OF_BEST = 60
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ def _digits() -> Iterator[Recipe]:
         settings = replace(report, **shape)
         yield Recipe(f"digits-{name}", settings, "accuracy", *plain)
         yield Recipe(f"digits-{name}-l2", replace(settings, weight_decay=1e-3), "accuracy", *regularised)
-    # The aim is 99.6 %; 36 epochs of this recipe come to 99.56 %.
+    # The aim is 99.6 %. 36 epochs in one cycle came to 99.56 %, but to less than these 60 on validation data.
     yield Recipe("digits-best", _best(report), "accuracy", 0.995, None)
 
 
 def _best(report: Settings) -> Settings:
     """Ours, for drawings: what people draw on a canvas differs from MNIST more than MNIST's digits from each other."""
     shape = {"cell": "gru", "hidden_size": 192, "bidirectional": True, "readout": "pooled"}
-    training = {"loss": "label_smoothing", "schedule": "one_cycle", "learning_rate": 2e-3, "batch_size": 128}
+    training = {"loss": "label_smoothing", "schedule": "two_cycles", "learning_rate": 2e-3, "batch_size": 128}
     best = replace(report, **shape, **training, epochs=EPOCHS_OF_BEST)
     return best.with_data(dataset="mnist+pen", augmentation="distort")
 

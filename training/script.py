@@ -137,7 +137,12 @@ LOSSES = {
     "mse": "F.mse_loss(torch.sigmoid(logits), y)",
 }
 # What the learning rate is multiplied by.
-FACTORS = {"constant": "", "linear": "(1 - step / steps)", "one_cycle": "one_cycle(step / steps)"}
+FACTORS = {
+    "constant": "",
+    "linear": "(1 - step / steps)",
+    "one_cycle": "one_cycle(step / steps)",
+    "two_cycles": "two_cycles(step / steps)",
+}
 ONE_CYCLE = '''
 def one_cycle(done):
     """Up during the first tenth of all steps, then down along a cosine."""
@@ -146,6 +151,13 @@ def one_cycle(done):
     return (1 + math.cos(math.pi * (done - 0.1) / 0.9)) / 2
 
 '''
+TWO_CYCLES = '''
+def two_cycles(done):
+    """One cycle of three fifths of all steps, then another one of half the height."""
+    return one_cycle(done / 0.6) if done < 0.6 else one_cycle((done - 0.6) / 0.4) / 2
+
+'''
+CYCLES = {"one_cycle": ONE_CYCLE, "two_cycles": ONE_CYCLE + TWO_CYCLES}
 LOOP = '''
 def shuffled(epoch):
     """All batches of an epoch in random order, each of one length."""
@@ -199,7 +211,7 @@ def script(card: dict[str, Any]) -> str:
     head = HEAD.format(
         title=f"{settings.task.capitalize()} with a {kind}, {layers} of {settings.hidden_size} hidden units",
         more=" and torchvision" if digits else "",
-        math="import math\n" if settings.schedule == "one_cycle" else "",
+        math="import math\n" if settings.schedule in CYCLES else "",
         imports="\nimport torchvision" if digits else "",
     )
     sizes = f"{task.input_size}, HIDDEN_SIZE, NUM_LAYERS, batch_first=True"
@@ -212,7 +224,7 @@ def script(card: dict[str, Any]) -> str:
         readout=_readout(settings).rstrip("\n"),
     )
     exam = EXAM_OF_BITS if settings.readout == "every" else EXAM
-    schedule = ONE_CYCLE if settings.schedule == "one_cycle" else ""
+    schedule = CYCLES.get(settings.schedule, "")
     data = ANY_INDEX + RECALL if settings.data.get("query") == "any" else DATA[settings.task]
     return head + _constants(settings) + data + network + schedule + _loop(settings, card) + exam
 
