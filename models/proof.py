@@ -20,7 +20,7 @@ from models.streams import BITS, ONES, mixed
 from models.trace import STEPS
 
 ROOMS = (0.1, 0.05, 0.025, 0.0125)  # half the width of the boxes where the network tells states apart best
-WORK = 30_000  # sets moved at most, in boxes of one size
+WORK, ALL_WORK = 30_000, 60_000  # sets moved at most: in boxes of one size, and in all
 SHRUNK = 0.7  # of a box: sets as small as that get a box of their own
 BATCH = 256  # sets that are moved together
 TERMS = 5  # per unit, above which a set is described by fewer
@@ -83,10 +83,11 @@ def prove(network: Network) -> Proof:
     The same network gives the same answer: the number of sets ends the search, not the clock.
     """
     adder = Adder(network)
-    metric = _metric(adder)
+    metric, work = _metric(adder), ALL_WORK
     for room in ROOMS:
-        proof = _Boxes(adder, metric, room).closed()
-        if proof.holds:
+        proof = _Boxes(adder, metric, room).closed(min(WORK, work))
+        work -= proof.moved
+        if proof.holds or work <= 0:
             break
     return proof
 
@@ -102,8 +103,8 @@ class _Boxes:
         self.carries = torch.zeros(1, dtype=torch.int64)
         self.ways: dict[int, list[tuple[Affine, Tensor]]] = {}  # sets that are under way, by how long
 
-    def closed(self) -> Proof:
-        """Move boxes and sets until none is left, too many were moved, or one may say a wrong bit."""
+    def closed(self, work: int) -> Proof:
+        """Move boxes and sets until none is left, more than `work` were moved, or one may say a wrong bit."""
         moved, longest, margin = 0, 0, torch.inf
         for way, before, carries in self._sets():
             symbols = torch.arange(4).repeat(len(carries))
@@ -111,7 +112,7 @@ class _Boxes:
             columns = ONES[symbols] + carries.repeat_interleave(4)
             margin = min(margin, self.adder.margins(sets, columns % 2).min().item())
             moved, longest = moved + len(symbols), max(longest, way)
-            if not margin > 0 or moved > WORK:
+            if not margin > 0 or moved > work:
                 return self._proof(False, moved, longest, margin)
             self._sort(sets, columns // 2, way)
         return self._proof(True, moved, longest, margin)
