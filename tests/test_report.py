@@ -99,6 +99,8 @@ def test_the_grids_choice_is_made_seed_by_seed() -> None:
     assert changed.verdict == claims.DEPENDS
     assert "5 of 6" in changed.because
     assert "1 x 64" in changed.because
+    rows[0]["validation"][0] = 0.99
+    assert claims.grid_choice({"rows": rows}).verdict == claims.FAILS, "never the report's for one of the three"
 
 
 @pytest.mark.parametrize(("five", "verdict"), [(0.0, claims.HOLDS), (1.0, claims.FAILS), (0.5, claims.DEPENDS)])

@@ -81,20 +81,21 @@ def find(rows: list[Row], **wanted: Any) -> Row:
 
 def grid_choice(results: Results) -> Claim:
     """Section 3.1: the grid search's choice, here by validation accuracy, for each seed by itself."""
-    same, parts, total = 0, [], 0
+    same, parts, total = [], [], 0
     for network, choice in reported.GRID_CHOICE.items():
         rows = [row for row in results["rows"] if row["network"] == network]
         seeds = range(len(rows[0]["validation"]))
         picks = [max(rows, key=lambda row, seed=seed: row["validation"][seed]) for seed in seeds]
         chosen = [(pick["num_layers"], pick["hidden_size"]) for pick in picks]
-        same, total = same + chosen.count(choice), total + len(chosen)
+        same.append(chosen.count(choice))
+        total += len(chosen)
         said = " and ".join(f"{layers} x {hidden}" for layers, hidden in dict.fromkeys(chosen))
         parts.append(f"{network}: {said}")
     return Claim(
         "The best settings are 2 x 128 for the RNN, 2 x 256 for the GRU and 2 x 128 for the BiLSTM",
-        of_share(same / total),
+        of_share(min(same) / len(picks)),  # the claim stands or falls with the network for which it is least true
         f"Chosen by validation accuracy, seed by seed, the best are {'; '.join(parts)} (layers x hidden units). "
-        f"{same} of {total} choices are the report's.",
+        f"{sum(same)} of {total} choices are the report's.",
         COUNT,
     )
 

@@ -1,5 +1,6 @@
 """The Report page's figures: results in, a table and an Altair chart of it out. Knows no Streamlit."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -30,10 +31,11 @@ def dots(rows: Iterable[tuple[str, str, list[float], float | None]], title: str)
     """
     table = pd.DataFrame([_dot(*row) for row in rows])
     order = list(table["setting"])
-    y = alt.Y("setting:N", title=None, sort=order, axis=alt.Axis(labelLimit=220))
-    x = alt.X("mean:Q", title=title, scale=alt.Scale(zero=False), axis=PER_CENT)
+    y = alt.Y("setting:N", title=None, sort=order, axis=alt.Axis(labelLimit=220, labelFlush=False))
+    lowest = math.floor(20 * table[["worst", "report"]].min(axis=None)) / 20
+    x = alt.X("mean:Q", title=title, scale=alt.Scale(domain=[min(lowest, 0.95), 1], nice=False), axis=PER_CENT)
     groups = list(dict.fromkeys(table["group"]))
-    legend = alt.Legend(orient="top", symbolOpacity=1) if len(groups) > 1 else None
+    legend = alt.Legend(orient="top", labelLimit=240, symbolOpacity=1) if len(groups) > 1 else None
     color = alt.Color("group:N", title=None, sort=groups, legend=legend)
     tooltip = [alt.Tooltip("setting:N"), alt.Tooltip("n:Q", title="seeds")]
     tooltip += [alt.Tooltip(f"{name}:Q", format=".2%") for name in ("mean", "low", "high", "worst", "best", "report")]
