@@ -18,7 +18,17 @@ STACKED = ["training loss", "validation loss", "validation accuracy"]
 SHOWN = 24  # misread images
 STYLE = """<style>
 .st-key-report h2 { margin-top: 1.5rem; }
+[data-testid="stVegaLiteChart"] { content-visibility: auto; contain-intrinsic-size: auto 360px; }
 @media print {
+  [data-testid="stVegaLiteChart"] { content-visibility: visible; }
+  .st-key-report :is([data-testid="stVegaLiteChart"], .stElementContainer:has(svg.marks), .vega-embed, .chart-wrapper) {
+    height: auto !important;
+  }
+  .st-key-report svg.marks { width: 100%; height: auto; }
+  .st-key-report [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
+    display: flex !important; flex-wrap: nowrap; gap: 1rem;
+  }
+  .st-key-report [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
   .st-key-menu, .stDownloadButton, [data-testid="stPageLink"], [data-testid="stHeader"] { display: none; }
   [data-testid="stVegaLiteChart"], .st-key-report [data-testid="stTable"] { break-inside: avoid; }
   .st-key-report h2 { break-after: avoid; }

@@ -14,6 +14,7 @@ from ui.charts import readable
 Row = dict[str, Any]
 CELL_NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 PER_CENT = alt.Axis(format=".4~p")
+NARROW = 24  # letters in a legend's line on a telephone
 
 
 @dataclass(frozen=True)
@@ -31,24 +32,25 @@ def dots(rows: Iterable[tuple[str, str, list[float], float | None]], title: str)
     """
     table = pd.DataFrame([_dot(*row) for row in rows])
     order = list(table["setting"])
-    y = alt.Y("setting:N", title=None, sort=order, axis=alt.Axis(labelLimit=220, labelFlush=False))
+    y = alt.Y("setting:N", title=None, sort=order, axis=alt.Axis(labelLimit=220, labelOverlap=False))
     lowest = math.floor(20 * table[["worst", "report"]].min(axis=None)) / 20
-    x = alt.X("mean:Q", title=title, scale=alt.Scale(domain=[min(lowest, 0.95), 1], nice=False), axis=PER_CENT)
+    scale = alt.Scale(domain=[min(lowest, 0.95), 1], nice=False)
+    worst, low, middle, report = (
+        alt.X(f"{name}:Q", title=title, scale=scale, axis=PER_CENT) for name in ("worst", "low", "mean", "report")
+    )
     groups = list(dict.fromkeys(table["group"]))
-    legend = alt.Legend(orient="top", labelLimit=240, symbolOpacity=1) if len(groups) > 1 else None
-    color = alt.Color("group:N", title=None, sort=groups, legend=legend)
+    wide = len("".join(groups)) > NARROW
+    legend = alt.Legend(orient="top", columns=1 if wide else len(groups), labelLimit=240, symbolOpacity=1)
+    color = alt.Color("group:N", title=None, sort=groups, legend=legend if len(groups) > 1 else None)
     tooltip = [alt.Tooltip("setting:N"), alt.Tooltip("n:Q", title="seeds")]
     tooltip += [alt.Tooltip(f"{name}:Q", format=".2%") for name in ("mean", "low", "high", "worst", "best", "report")]
     base = alt.Chart(table).encode(y=y, color=color, tooltip=tooltip)
-    layers = base.mark_rule(opacity=0.35).encode(x=alt.X("worst:Q", title=title), x2="best:Q")
-    layers += base.mark_rule(strokeWidth=4).encode(x=alt.X("low:Q", title=title), x2="high:Q")
-    layers += base.mark_point(filled=True, size=70, opacity=1).encode(x=x)
-    known = table["report"].notna().any()
-    if known:
-        layers += base.mark_point(shape="diamond", size=110, filled=False, strokeWidth=2).encode(
-            x=alt.X("report:Q", title=title)
-        )
-    return Figure(readable(layers.properties(height=26 * len(order) + 100)), table)
+    layers = base.mark_rule(opacity=0.35).encode(x=worst, x2="best:Q")
+    layers += base.mark_rule(strokeWidth=4).encode(x=low, x2="high:Q")
+    layers += base.mark_point(filled=True, size=70, opacity=1).encode(x=middle)
+    if table["report"].notna().any():
+        layers += base.mark_point(shape="diamond", size=110, filled=False, strokeWidth=2).encode(x=report)
+    return Figure(readable(layers.properties(height=26 * len(order) + (120 if wide else 100))), table)
 
 
 def _dot(setting: str, group: str, values: list[float], report: float | None) -> Row:
