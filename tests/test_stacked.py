@@ -8,6 +8,7 @@ import torch
 from models.network import Network
 from training.fit import build, fit
 from training.metrics import evaluate
+from training.packing import packing
 from training.stacked import (
     StackedNetwork,
     accuracy_by_length_stacked,
@@ -59,12 +60,23 @@ def test_each_seed_gets_what_it_gets_alone(settings: Settings) -> None:
 def test_a_stack_answers_as_its_networks_do_for_one_input_or_one_each() -> None:
     networks = [build(replace(RECALL, seed=seed, num_layers=2)) for seed in SEEDS]
     stacked = StackedNetwork(networks)
-    x, sizes = torch.randn(3, 5, 7, 10), torch.randint(1, 8, (3, 5))
+    x, sizes = torch.randn(3, 5, 7, 10), torch.tensor([2, 7, 4])
     with torch.no_grad():
         shared, own = stacked(x[0]), stacked(x, sizes)
         for number, network in enumerate(networks):
             torch.testing.assert_close(shared[number], network(x[0]))
-            torch.testing.assert_close(own[number], network(x[number], sizes[number]))
+            torch.testing.assert_close(own[number], network(x[number], sizes[number].expand(5)))
+
+
+def test_packing_keeps_the_steps_that_are_read_and_turns_each_sequence_around() -> None:
+    x = torch.arange(3 * 3).view(3, 1, 3, 1).float()  # network s reads 3 s, 3 s + 1, 3 s + 2, as far as it is long
+    packed = packing(torch.tensor([2, 3, 1]))
+    assert packed.active == [3, 2, 1]
+    rows = packed.pack(x)[:, 0, 0]
+    assert rows.tolist() == [3, 0, 6, 4, 1, 5]
+    assert rows[packed.turned].tolist() == [5, 1, 6, 4, 0, 3]
+    assert rows[packed.first][packed.back].tolist() == [0, 3, 6]
+    assert rows[packed.last][packed.back].tolist() == [1, 5, 6]
 
 
 def test_unstacking_gives_back_what_was_stacked() -> None:

@@ -10,25 +10,26 @@ from models.network import Network
 from training.task import Examples
 
 
-def squared_error(logits: Tensor, y: Tensor) -> Tensor:
+def squared_error(logits: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:
     """Mean squared error of the probabilities: the report's MSELoss after its sigmoid output layer (section 1)."""
-    return F.mse_loss(torch.sigmoid(logits), y)
+    return F.mse_loss(torch.sigmoid(logits), y, reduction=reduction)
 
 
 SMOOTHING = 0.05  # of the target's probability is spread over all classes
 
 
-def label_smoothing(logits: Tensor, y: Tensor) -> Tensor:
+def label_smoothing(logits: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:
     """Cross-entropy with smoothed labels (Szegedy et al. 2016); a label below 0 means "none": all classes alike."""
     if (y >= 0).all():
-        return F.cross_entropy(logits, y, label_smoothing=SMOOTHING)
+        return F.cross_entropy(logits, y, label_smoothing=SMOOTHING, reduction=reduction)
     classes = logits.shape[-1]
     smooth = (1 - SMOOTHING) * F.one_hot(y.clamp(min=0), classes) + SMOOTHING / classes
     target = torch.where(y[:, None] < 0, torch.full_like(logits, 1 / classes), smooth)
-    return F.cross_entropy(logits, target)
+    return F.cross_entropy(logits, target, reduction=reduction)
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+# Each of (logits, y, reduction="mean"), as PyTorch's own.
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": F.cross_entropy,
     "label_smoothing": label_smoothing,
     "bce": F.binary_cross_entropy_with_logits,

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ from models.network import Network
 from models.store import WeightsError, read, write
 from training.fit import VALIDATED, batch_order, build, learning_rate
 from training.metrics import LOSSES
+from training.packing import Packing, packing
 from training.stacked_cells import STEPS, Recurrence, combined, states
 from training.task import Data, Examples, Settings
 from training.tasks import TASKS, addition
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam keeps of every parameter
-CHUNK = 200  # sequences of each seed that are evaluated at a time: few enough to stay in the processor's cache
+CHUNK = 100  # sequences of each seed that are evaluated at a time: few enough to stay in the processor's cache
 
 
 class StackedNetwork:
@@ -50,40 +52,62 @@ class StackedNetwork:
     def __call__(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits as of `Network.forward`, with a leading S.
 
-        `x` is (S, B, T, features), or (B, T, features) for all seeds the same; `lengths` (S, B) says how many time
-        steps of each sequence to read. Returns (S, B, output_size), or with readout "every" (S, B, T, output_size); an
-        `output_size` of 1 is squeezed away.
+        `x` is (S, B, T, features), or (B, T, features) for all seeds the same; `lengths` (S,) says how many time steps
+        each seed's sequences have, where the readout is not "every". Returns (S, B, output_size), or with readout
+        "every" (S, B, T, output_size); an `output_size` of 1 is squeezed away.
         """
         S = len(self.networks)
         x = x.expand(S, *x.shape) if x.dim() == 3 else x
-        backwards = _backwards(x, lengths) if self.like.bidirectional else None
-        sequence = x
+        packed = packing(torch.full((S,), x.shape[2]) if lengths is None else lengths)
+        sequence = packed.pack(x)
         for layer in range(self.like.num_layers):
-            sequence = self._layer(sequence, layer, backwards)
-        logits = self._linear(self._features(sequence, lengths))
+            output = self._layer(sequence, layer, packed)
+            sequence = self._joined(output, packed) if layer + 1 < self.like.num_layers else sequence
+        logits = self._every(output, packed) if self.like.readout == "every" else self._once(output, packed)
         return logits.squeeze(-1) if self.like.output_size == 1 else logits
 
-    def _layer(self, x: Tensor, layer: int, backwards: Tensor | None) -> Tensor:
-        """The outputs (S, B, T, directions * H) of one layer for its inputs (S, B, T, features)."""
-        if backwards is None:
-            return self._run(x, [f"l{layer}"])
-        # both directions are S networks each, and read at the same time: the second one its sequences turned around
-        both = self._run(torch.cat([x, _turned(x, backwards)]), [f"l{layer}", f"l{layer}_reverse"])
-        forward, backward = both.chunk(2)
-        return torch.cat([forward, _turned(backward, backwards)], dim=-1)
+    def _layer(self, rows: Tensor, layer: int, packed: Packing) -> Tensor:
+        """One layer's hidden states (rows, directions, H, B), each direction's in the order in which it reads."""
+        directions = self.like.num_directions
+        if directions == 2:
+            # both directions of a seed are a network each, side by side
+            rows = torch.stack([rows, rows.index_select(0, packed.turned)], dim=1).flatten(0, 1)
+        weight = self._weight(layer).index_select(0, packed.order).flatten(0, 1)
+        hidden = Recurrence.apply(weight, rows, self.like.cell, [directions * n for n in packed.active])
+        return hidden.unflatten(0, (-1, directions))
 
-    def _run(self, x: Tensor, suffixes: list[str]) -> Tensor:
-        """The hidden states (N, B, T, H) of N = S * len(suffixes) networks, for inputs (N, B, T, features)."""
-        hidden = Recurrence.apply(self._weight(suffixes), _features_first(x), self.like.cell)
-        return hidden.permute(1, 3, 0, 2)
-
-    def _weight(self, suffixes: list[str]) -> Tensor:
-        """All parameters of one layer, the directions one after the other, as `combined` puts them together."""
+    def _weight(self, layer: int) -> Tensor:
+        """All parameters of one layer as `combined` puts them together: (S, directions, rows, columns)."""
+        suffixes = [f"l{layer}", f"l{layer}_reverse"][: self.like.num_directions]
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return combined(
-            self.like.cell,
-            *(torch.cat([self.parameters[f"recurrent.{name}_{suffix}"] for suffix in suffixes]) for name in names),
-        )
+        weights = [
+            combined(self.like.cell, *(self.parameters[f"recurrent.{name}_{suffix}"] for name in names))
+            for suffix in suffixes
+        ]
+        return torch.stack(weights, dim=1)
+
+    def _joined(self, output: Tensor, packed: Packing) -> Tensor:
+        """The hidden states (rows, directions * H, B) of both directions at the same time steps."""
+        if self.like.num_directions == 1:
+            return output[:, 0]
+        return torch.cat([output[:, 0], output[packed.turned, 1]], dim=1)
+
+    def _every(self, output: Tensor, packed: Packing) -> Tensor:
+        """The answers (S, B, T, output_size) at every time step; all seeds' sequences have one length."""
+        features = self._joined(output, packed).unflatten(0, (len(packed.active), -1))
+        return self._linear(features).permute(1, 3, 0, 2)
+
+    def _once(self, output: Tensor, packed: Packing) -> Tensor:
+        """The answers (S, B, output_size) from final states, or, with readout "last", from the last time step."""
+        features = output.index_select(0, packed.last)
+        if self.like.readout == "last" and self.like.num_directions == 2:
+            # there the backward direction has only begun
+            features = torch.stack([features[:, 0], output[packed.first, 1]], dim=1)
+        return self._linear(features.flatten(1, 2).index_select(0, packed.back)).mT
+
+    def _linear(self, features: Tensor) -> Tensor:
+        """The read-out of features (..., S, features, B): (..., S, output_size, B)."""
+        return self.parameters["linear.weight"] @ features + self.parameters["linear.bias"][..., None]
 
     def prefix_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """For adders of one layer and one direction: the answers at every time step, and one time step later.
@@ -91,57 +115,18 @@ class StackedNetwork:
         `x` is (B, T, features). Returns two (S, B, T): the logits at time step t, and those after one more input of
         zeros, which is where the last carry of operands that end at t comes out.
         """
-        weight, x = self._weight(["l0"]), _features_first(x.expand(len(self.networks), *x.shape))
-        hidden, cells, _, _ = states(self.like.cell, weight, x)
-        nothing = torch.zeros_like(x[0])
+        S, T = len(self.networks), x.shape[1]
+        weight = self._weight(0)[:, 0]
+        rows = x.permute(1, 2, 0)[:, None].expand(-1, S, -1, -1).flatten(0, 1)
+        hidden, cells, _, _ = states(self.like.cell, weight, rows, [S] * T)
+        nothing = x.new_zeros(S, x.shape[2] + 1, len(x))
         nothing[:, -1] = 1
         step, _ = STEPS[self.like.cell]
         later = [
             step(torch.bmm(weight, torch.cat([h, nothing], dim=1)), h, c)[0] for h, c in zip(hidden, cells, strict=True)
         ]
-        now, later = (self._linear(each.permute(1, 3, 0, 2))[..., 0] for each in (hidden, torch.stack(later)))
+        now, later = (self._linear(torch.stack(each))[:, :, 0].permute(1, 2, 0) for each in (hidden, later))
         return now, later
-
-    def _features(self, output: Tensor, lengths: Tensor | None) -> Tensor:
-        """What the linear layer reads, as in `Network`."""
-        if self.like.readout == "every":
-            return output
-        last = output[:, :, -1] if lengths is None else _at(output, lengths - 1)
-        if self.like.readout == "last" or not self.like.bidirectional:
-            return last
-        H = self.like.hidden_size
-        return torch.cat([last[..., :H], output[:, :, 0, H:]], dim=-1)
-
-    def _linear(self, features: Tensor) -> Tensor:
-        weight, bias = self.parameters["linear.weight"], self.parameters["linear.bias"]
-        if features.dim() == 3:
-            return torch.baddbmm(bias[:, None], features, weight.mT)
-        # every time step, as it lies in memory: (T, S, features, B)
-        logits = weight @ features.permute(2, 0, 3, 1) + bias[..., None]
-        return logits.permute(1, 3, 0, 2)
-
-
-def _features_first(x: Tensor) -> Tensor:
-    """Inputs (S, B, T, features) as `states` takes them: (T, S, features + 1, B), the last feature one."""
-    return torch.cat([x.permute(2, 0, 3, 1), x.new_ones(x.shape[2], x.shape[0], 1, x.shape[1])], dim=2)
-
-
-def _backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """For each sequence (S, B, T) the time steps in reverse; what lies beyond its length stays where it is."""
-    S, B, T, _ = x.shape
-    t = torch.arange(T, device=x.device)
-    lengths = torch.full((S, B), T, device=x.device) if lengths is None else lengths
-    return torch.where(t < lengths[..., None], lengths[..., None] - 1 - t, t)
-
-
-def _turned(x: Tensor, backwards: Tensor) -> Tensor:
-    return x.gather(2, backwards[..., None].expand_as(x))
-
-
-def _at(output: Tensor, t: Tensor) -> Tensor:
-    """The output (S, B, features) at time step t (S, B) of each sequence."""
-    index = t[:, :, None, None].expand(-1, -1, 1, output.shape[-1])
-    return output.gather(2, index)[:, :, 0]
 
 
 @dataclass(frozen=True)
@@ -270,33 +255,57 @@ class _Sequences:
         self.y = torch.stack([_padded(torch.cat([y for _, y in each.groups]), count) for each in examples])
         sizes = [torch.cat([torch.full((len(x),), x.shape[1]) for x, _ in each.groups]) for each in examples]
         self.lengths = torch.stack([_padded(size, count, 1) for size in sizes])
-        self.real = torch.stack([torch.arange(count) < len(each) for each in examples])
         self.ragged = bool((self.lengths != T).any())
 
     def order(self, settings: Settings, seeds: Sequence[int], epoch: int) -> Tensor:
         """The examples of all batches of an epoch, (steps, S, B): for each seed in the order that it has alone."""
-        rows = []
-        for seed, examples in zip(seeds, self.examples, strict=True):
-            starts = torch.tensor([0] + [len(x) for x, _ in examples.groups]).cumsum(0)
-            order = batch_order(examples, replace(settings, seed=seed), epoch)
-            rows.append(torch.stack([starts[group] + part for group, part in order]))
+        rows = [
+            torch.stack(_numbers(examples, batch_order(examples, replace(settings, seed=seed), epoch)))
+            for seed, examples in zip(seeds, self.examples, strict=True)
+        ]
         return torch.stack(rows, dim=1)
 
+    @cached_property
+    def chunks(self) -> list[tuple[Tensor, Tensor]]:
+        """All examples of all seeds, some at a time, those of a seed of one length.
+
+        Pairs of their numbers (S, B), and which of these count: seeds have different numbers of each length.
+        """
+        orders = [_numbers(examples, examples.order(CHUNK)) for examples in self.examples]
+        chunks = []
+        for parts in itertools.zip_longest(*orders, fillvalue=torch.zeros(1, dtype=torch.int64)[:0]):
+            width = max(len(part) for part in parts)
+            filled = [_padded(part, width, int(part[0]) if len(part) else 0) for part in parts]
+            sizes = torch.tensor([[len(part)] for part in parts])
+            chunks.append((torch.stack(filled), torch.arange(width) < sizes))
+        return chunks
+
     def take(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """The examples with these numbers (S, B): x, y, and lengths where they differ."""
-        rows = (numbers + torch.arange(len(numbers))[:, None] * self.x.shape[1]).flatten()
+        """The examples with these numbers (S, B), a seed's of one length: x, y, and lengths (S,) where they differ."""
+        rows = numbers + torch.arange(len(numbers))[:, None] * self.x.shape[1]
 
         def taken(values: Tensor) -> Tensor:  # whole rows at once: several times quicker than values[seeds, numbers]
-            return values.flatten(0, 1).index_select(0, rows).view(*numbers.shape, *values.shape[2:])
+            return values.flatten(0, 1).index_select(0, rows.flatten()).view(*numbers.shape, *values.shape[2:])
 
-        return taken(self.x).float(), taken(self.y), taken(self.lengths) if self.ragged else None
+        return taken(self.x), taken(self.y), self.lengths.flatten()[rows[:, 0]] if self.ragged else None
+
+
+def _numbers(examples: Examples, order: list[tuple[int, Tensor]]) -> list[Tensor]:
+    """The examples of each batch, counted through all groups."""
+    starts = torch.tensor([0] + [len(x) for x, _ in examples.groups]).cumsum(0)
+    return [starts[group] + part for group, part in order]
 
 
 def _filled(examples: Examples, longest: int, count: int) -> Tensor:
     """All of a seed's inputs (count, T, features), short sequences filled up with zeros."""
-    wide = [torch.nn.functional.pad(x, (0, 0, 0, longest - x.shape[1])) for x, _ in examples.groups]
-    x = _padded(torch.cat(wide), count)
-    return x.byte() if torch.equal(x.byte().float(), x) else x
+    wide = [torch.nn.functional.pad(_small(x), (0, 0, 0, longest - x.shape[1])) for x, _ in examples.groups]
+    return _padded(torch.cat(wide), count)
+
+
+def _small(x: Tensor) -> Tensor:
+    """The same values as bytes where they fit."""
+    values = x.byte()
+    return values if torch.equal(values.float(), x) else x
 
 
 def _padded(values: Tensor, count: int, filling: int = 0) -> Tensor:
@@ -310,13 +319,24 @@ def _train_step(
 ) -> Tensor:
     """One optimiser step of every seed; returns their losses (S,) before it."""
     x, y, lengths = train.take(numbers)
-    losses = torch.vmap(LOSSES[settings.loss])(network(x, lengths), y)
+    losses = _losses(network(x, lengths), y, settings).mean(dim=1)
     optimizer.zero_grad()
     losses.sum().backward()  # no seed's gradient depends on another's loss
     if settings.gradient_clipping:
         _clip_gradients(network, settings.gradient_clipping)
     optimizer.step()
     return losses.detach()
+
+
+def _losses(logits: Tensor, y: Tensor, settings: Settings) -> Tensor:
+    """The loss of every sequence, (S, B)."""
+    losses = LOSSES[settings.loss](logits.flatten(0, 1), y.flatten(0, 1), reduction="none")
+    return _of_sequences(losses.unflatten(0, logits.shape[:2]))
+
+
+def _of_sequences(values: Tensor) -> Tensor:
+    """The mean over time steps (S, B) of values (S, B, T); those of whole sequences as they are."""
+    return values.mean(dim=2) if values.dim() == 3 else values
 
 
 def _clip_gradients(network: StackedNetwork, largest: float) -> None:
@@ -343,18 +363,14 @@ def evaluate_stacked(network: StackedNetwork, examples: list[Examples], settings
 
 @torch.inference_mode()
 def _evaluate(network: StackedNetwork, sequences: _Sequences, settings: Settings) -> dict[str, list[float]]:
-    S, count = sequences.real.shape
     sums: dict[str, Tensor] = {}
-    loss = torch.vmap(torch.vmap(LOSSES[settings.loss]))
-    for numbers in torch.arange(count).split(CHUNK):
-        x, y, lengths = sequences.take(numbers.expand(S, -1))
+    for numbers, counts in sequences.chunks:
+        x, y, lengths = sequences.take(numbers)
         logits = network(x, lengths)
-        values = {"loss": loss(logits, y)} | TASKS[settings.task].correct(logits, y)
+        values = {"loss": _losses(logits, y, settings)} | TASKS[settings.task].correct(logits, y)
         for name, value in values.items():
-            mean = value.double().flatten(2).mean(-1) if value.dim() > 2 else value.double()
-            real = torch.where(sequences.real[:, numbers], mean, 0)
-            sums[name] = sums.get(name, 0) + real.sum(dim=1)
-    totals = sequences.real.sum(dim=1)
+            sums[name] = sums.get(name, 0) + torch.where(counts, _of_sequences(value.double()), 0).sum(dim=1)
+    totals = torch.tensor([len(each) for each in sequences.examples])
     return {name: (total / totals).tolist() for name, total in sums.items()}
 
 

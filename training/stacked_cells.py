@@ -2,13 +2,13 @@
 
 Autograd would give the same gradients, in more than twice the time: it keeps a graph node for each small operation, and
 multiplies for the weights' gradient at every time step instead of once. Everything here is features first, batch last:
-few units would make short rows, and elementwise work slow. Shapes are written (S, features, B), with T in front.
+few units would make short rows, and elementwise work slow. Shapes are written (S, features, B).
 
 All that feeds a unit is one matrix product, `weight` times the former hidden state, the input and a one, stacked. Every
 tanh is 2 sigmoid(2a) - 1 with the 2 inside the weights: on a CPU PyTorch's tanh takes ten times as long as its sigmoid.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -110,51 +110,65 @@ STEPS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 }
 
 
-def states(cell: str, weight: Tensor, x: Tensor) -> tuple[Tensor, list[Tensor], Tensor, list[Saved]]:
-    """The layer from a state of zeros, over inputs x (T, S, features, B) that end in a feature that is one.
+def states(
+    cell: str, weight: Tensor, x: Tensor, active: Sequence[int]
+) -> tuple[list[Tensor], list[Tensor], Tensor, list[Saved]]:
+    """The layer from a state of zeros, over packed inputs x (rows, features, B); see `training.packing`.
 
-    Returns the hidden states after each time step, (T, S, H, B); the cell states, T times (S, H, B); what `weight` was
-    multiplied with; and what the way back needs of each time step.
+    Of time step t there are `active[t]` rows, those of the networks that still read. Returns for each time step their
+    hidden states (active[t], H, B) and their cell states; what `weight` was multiplied with; and what the way back
+    needs of each time step.
     """
-    T, S, F, B = x.shape
-    H = weight.shape[-1] - F
-    inputs = x.new_empty(T + 1, S, H + F, B)  # a step's hidden states are written straight into the next one's input
-    inputs[:T, :, H:], inputs[0, :, :H] = x, 0
-    c = x.new_zeros(S, H, B)
-    cells, saved = [], []
-    for t in range(T):
-        h, c, needed = STEPS[cell][0](torch.bmm(weight, inputs[t]), inputs[t, :, :H], c)
-        inputs[t + 1, :, :H] = h
-        cells.append(c)
-        saved.append(needed)
-    return inputs[1:, :, :H], cells, inputs[:T], saved
+    H = weight.shape[-1] - x.shape[1] - 1
+    inputs = x.new_empty(len(x), weight.shape[-1], x.shape[2])
+    inputs[:, H:-1], inputs[:, -1], inputs[: active[0], :H] = x, 1, 0
+    c = x.new_zeros(active[0], H, x.shape[2])
+    hidden, cells, saved, steps = [], [], [], inputs.split(list(active))
+    for t, at in enumerate(steps):
+        n = len(at)
+        h, c, needed = STEPS[cell][0](torch.bmm(weight[:n], at), at[:, :H], c[:n])
+        if t + 1 < len(steps):
+            steps[t + 1][:, :H] = h[: active[t + 1]]
+        hidden.append(h), cells.append(c), saved.append(needed)
+    return hidden, cells, inputs, saved
 
 
 class Recurrence(torch.autograd.Function):
-    """`states` with its gradient: Recurrence.apply(weight, x, cell) are the hidden states (T, S, H, B)."""
+    """`states` with its gradient: Recurrence.apply(weight, x, cell, active) are the hidden states (rows, H, B)."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, x: Tensor, cell: str) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, x: Tensor, cell: str, active: Sequence[int]) -> Tensor:
         """The hidden states."""
-        hidden, _, inputs, saved = states(cell, weight, x)
+        hidden, _, inputs, saved = states(cell, weight, x, active)
         ctx.save_for_backward(weight, inputs)
-        ctx.cell, ctx.saved = cell, saved
-        return hidden
+        ctx.cell, ctx.active, ctx.saved = cell, list(active), saved
+        return torch.cat(hidden)
 
     @staticmethod
-    def backward(ctx: Any, d_hidden: Tensor) -> tuple[Tensor, Tensor | None, None]:
+    def backward(ctx: Any, d_hidden: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         """Backpropagation through time: the gradients of `weight` and x."""
         weight, inputs = ctx.saved_tensors
-        T, S, H, B = d_hidden.shape
-        da = inputs.new_empty(T, S, weight.shape[1], B)
-        dx = torch.empty_like(inputs[:, :, H:]) if ctx.needs_input_grad[1] else None
-        dh, dc = d_hidden.new_zeros(S, H, B), d_hidden.new_zeros(S, H, B)
+        _, H, B = d_hidden.shape
+        da = inputs.new_empty(len(inputs), weight.shape[1], B)
+        dx = torch.empty_like(inputs[:, H:-1]) if ctx.needs_input_grad[1] else None
+        dh, dc = d_hidden.new_zeros(0, H, B), d_hidden.new_zeros(0, H, B)
         back, transposed = STEPS[ctx.cell][1], weight.mT.contiguous()
-        for t in reversed(range(T)):
-            beside, dc = back(ctx.saved[t], d_hidden[t] + dh, dc, da[t])
-            d_inputs = torch.bmm(transposed, da[t])
+        da_steps, d_hidden_steps = da.split(ctx.active), d_hidden.split(ctx.active)
+        dx_steps = dx.split(ctx.active) if dx is not None else None
+        for t in reversed(range(len(ctx.active))):
+            n = ctx.active[t]
+            beside, dc = back(ctx.saved[t], d_hidden_steps[t] + _grown(dh, n), _grown(dc, n), da_steps[t])
+            d_inputs = torch.bmm(transposed[:n], da_steps[t])
             dh = d_inputs[:, :H] if beside is None else d_inputs[:, :H] + beside
-            if dx is not None:
-                dx[t] = d_inputs[:, H:]
-        d_weight = torch.bmm(da.flatten(0, 1), inputs.flatten(0, 1).mT).view(T, *weight.shape).sum(dim=0)
-        return d_weight, dx, None
+            if dx_steps is not None:
+                dx_steps[t].copy_(d_inputs[:, H:-1])
+        numbers = torch.arange(len(weight))
+        network = torch.cat([numbers[:n] for n in ctx.active])
+        d_weight = torch.zeros_like(weight).index_add_(0, network, torch.bmm(da, inputs.mT))
+        return d_weight, dx, None, None
+
+
+def _grown(gradient: Tensor, n: int) -> Tensor:
+    """The gradient (m, H, B) with rows of zeros up to n: those of networks for which this is the last time step."""
+    missing = n - len(gradient)
+    return torch.cat([gradient, gradient.new_zeros(missing, *gradient.shape[1:])]) if missing else gradient
