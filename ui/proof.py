@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import streamlit as st
+import torch
 
 from models import Verdict, verdict
 from models.automaton import Automaton, extract
@@ -48,14 +49,14 @@ def proof_panel(name: str, show_pair: Callable[[list[int], list[int]], None]) ->
         st.success(f"**{found.reason}**", icon=":material/verified:")
         _show_boxes(found)
     elif found.kind == "fails":
-        _show_failure(found, show_pair)
+        _show_failure(name, found, show_pair)
     else:
         st.info(f"{found.reason} That says nothing of the network: it may be right, or err somewhere else.")
     _show_automaton(name)
 
 
-def _show_failure(found: Verdict, show_pair: Callable[[list[int], list[int]], None]) -> None:
-    """The addition that goes wrong, and a button that loads it into the stepper."""
+def _show_failure(name: str, found: Verdict, show_pair: Callable[[list[int], list[int]], None]) -> None:
+    """The addition that goes wrong, the right sum, the network's, and a button that loads it into the stepper."""
     a, b = found.operands
     length = max(a.bit_length(), b.bit_length(), 1)
     st.error(f"**It fails.** {found.reason}", icon=":material/error:")
@@ -63,7 +64,12 @@ def _show_failure(found: Verdict, show_pair: Callable[[list[int], list[int]], No
     if length > addition.MAX_BITS:
         st.markdown(f"{a:,} + {b:,}: too long for the stepper, which takes {addition.MAX_BITS} bits.")
         return
-    st.code("\n".join((f"  {written(bits[0])}", f"+ {written(bits[1])}", f"= {a + b:0{length + 1}b} is right")), None)
+    x = addition.encode(a, b, length)[None]
+    with torch.inference_mode():
+        said = (network(name)(x)[0] > 0).long().tolist()
+    lines = (written(bits[0]), written(bits[1]), f"{a + b:0{length + 1}b}", written(said))
+    signs = ("        ", "      + ", "right = ", " said = ")
+    st.code("\n".join(sign + line.rjust(length + 1) for sign, line in zip(signs, lines, strict=True)), None)
     st.button("Load into the stepper", icon=":material/input:", on_click=show_pair, args=bits)
 
 

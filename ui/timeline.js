@@ -146,6 +146,7 @@ class Timeline {
     this.ink = palette(`${color("secondary-background-color")},${color("text-color")}`);
     put(this.caption, data.label);
     put(this.corner, data.axis);
+    this.table.classList.toggle("upright", this.lanes.some((lane) => lane.kind === "heat" && lane.name.length > 1));
     data.groups.forEach((group, g) => put(this.titles[g].firstChild, group.title));
     data.steps.forEach((step, t) => put(this.head[t], step));
     this.lanes.forEach((lane, i) => {
