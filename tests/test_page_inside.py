@@ -73,6 +73,8 @@ def test_what_is_said_of_changes() -> None:
 def test_what_is_said_of_fixed_points() -> None:
     stable, saddle = FixedPoint(np.zeros(2), np.array([0.5])), FixedPoint(np.zeros(2), np.array([2.0, 0.1]))
     assert "moves on" in rests([])
-    assert "None of them is stable" in rests([saddle])
+    assert "None of them is stable" in rests([saddle, saddle])
+    assert "It is not stable" in rests([saddle])
+    assert "It is stable" in rests([stable])
     assert "forgets" in rests([stable, saddle])
     assert "2 of them are stable" in rests([stable, stable, saddle])

@@ -188,7 +188,8 @@ def show_gradients(reading: Reading) -> None:
     with left:
         st.altair_chart(fading(inputs, list(reading.steps), reading.axis, "| d logit / d x |"))
     with right:
-        st.altair_chart(fading(hidden, list(reading.steps), reading.axis, "| d logit / d h |, last layer, forwards"))
+        st.altair_chart(fading(hidden, list(reading.steps), reading.axis, "| d logit / d h |"))
+    st.caption("h: the hidden state of the last layer, reading forwards.")
     st.markdown(f"**{vanishing(hidden)}**")
     if reading.image:
         image, words = st.columns([2, 3], gap="large")

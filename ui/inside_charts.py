@@ -72,7 +72,7 @@ def answers_map(values: np.ndarray, names: list[str], outputs: list[str], rows: 
             tooltip=[rows, columns, alt.Tooltip("probability:Q", format=".1%")],
         )
     )
-    return readable(alt.layer(cells).properties(height=max(160, min(420, 13 * len(names) + 90))))
+    return readable(alt.layer(cells).properties(height=min(520, 16 * len(names) + 120)))
 
 
 def trajectory(

@@ -76,7 +76,9 @@ def rests(points: list[FixedPoint]) -> str:
     if not points:
         return "No fixed point was found near these states: under this input the layer moves on."
     if stable == 0:
-        return "None of them is stable: under this input the layer keeps moving, in a cycle or more wildly."
+        which = "It is not" if len(points) == 1 else "None of them is"
+        return f"{which} stable: under this input the layer keeps moving, in a cycle or more wildly."
     if stable == 1:
-        return "One of them is stable: left alone with this input, the layer ends there and forgets what it had read."
+        which = "It" if len(points) == 1 else "One of them"
+        return f"{which} is stable: left alone with this input, the layer ends there and forgets what it had read."
     return f"{stable} of them are stable: under this input the layer can stay in {stable} places, and so remember."
