@@ -75,7 +75,7 @@ def test_packing_keeps_the_steps_that_are_read_and_turns_each_sequence_around() 
     rows = packed.pack(x)[:, 0, 0]
     assert rows.tolist() == [3, 0, 6, 4, 1, 5]
     assert rows[packed.turned].tolist() == [5, 1, 6, 4, 0, 3]
-    assert rows[packed.first][packed.back].tolist() == [0, 3, 6]
+    assert rows[:3][packed.back].tolist() == [0, 3, 6]
     assert rows[packed.last][packed.back].tolist() == [1, 5, 6]
 
 

@@ -16,16 +16,15 @@ from torch import Tensor
 class Packing:
     """Where the rows of S networks lie.
 
-    `order` (S,) sorts the networks, `back` (S,) brings them back; `places` (rows,) are the rows among T * S; `first`
-    and `last` (S,) are each network's rows of its first and last time step; `turned` (rows,) is for each row the one
-    that a network has there when it reads from its end to its beginning.
+    `order` (S,) sorts the networks, `back` (S,) brings them back; `places` (rows,) are the rows among T * S; `last` (S,)
+    is each network's row of its last time step, as the first S rows are those of the first; `turned` (rows,) is for
+    each row the one that a network has there when it reads from its end to its beginning.
     """
 
     active: list[int]
     order: Tensor
     back: Tensor
     places: Tensor
-    first: Tensor
     last: Tensor
     turned: Tensor
 
@@ -42,14 +41,12 @@ def packing(lengths: Tensor) -> Packing:
     S, t = len(lengths), torch.arange(int(lengths[0]))[:, None]
     reads = t < lengths
     rows = reads.flatten().cumsum(0).view(reads.shape) - 1
-    networks = torch.arange(S)
     turned = rows.gather(0, (lengths - 1 - t).clamp(min=0))
     return Packing(
         active=reads.sum(dim=1).tolist(),
         order=order,
         back=order.argsort(),
         places=reads.flatten().nonzero()[:, 0],
-        first=networks,
-        last=rows[lengths - 1, networks],
+        last=rows[lengths - 1, torch.arange(S)],
         turned=turned[reads],
     )

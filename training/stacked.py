@@ -102,7 +102,7 @@ class StackedNetwork:
         features = output.index_select(0, packed.last)
         if self.like.readout == "last" and self.like.num_directions == 2:
             # there the backward direction has only begun
-            features = torch.stack([features[:, 0], output[packed.first, 1]], dim=1)
+            features = torch.stack([features[:, 0], output[: len(features), 1]], dim=1)
         return self._linear(features.flatten(1, 2).index_select(0, packed.back)).mT
 
     def _linear(self, features: Tensor) -> Tensor:
