@@ -16,9 +16,9 @@ from torch import Tensor
 class Packing:
     """Where the rows of S networks lie.
 
-    `order` (S,) sorts the networks, `back` (S,) brings them back; `places` (rows,) are the rows among T * S; `last` (S,)
-    is each network's row of its last time step, as the first S rows are those of the first; `turned` (rows,) is for
-    each row the one that a network has there when it reads from its end to its beginning.
+    `order` (S,) sorts the networks, `back` (S,) brings them back; `places` (rows,) are the rows among T * S; `last`
+    (S,) is each network's row of its last time step, as the first S rows are those of the first; `turned` (rows,) is
+    for each row the one that a network has there when it reads from its end to its beginning.
     """
 
     active: list[int]
