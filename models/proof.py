@@ -3,9 +3,10 @@
 Induction over the time steps, on finitely many boxes of states (Cousot and Cousot, "Abstract interpretation", 1977).
 The first box surrounds the start. All states of a box are moved by each of the four inputs at once, and so is what
 comes of them, until it lies in some box whose carry is the same; where it has shrunk and lies in none, it gets a new
-box around it. Nowhere on the way may the read-out say a wrong sum bit. When no box is left over, every state that any
-stream of inputs leads to lies on such a way, so no operands of any length, with leading zeros or without, are added
-wrongly. Where the sets become so wide that a sum bit may be wrong, smaller boxes are tried; nothing follows from that.
+box around it. What is too long for that is cut into pieces, which may lie in different boxes. Nowhere on the way may
+the read-out say a wrong sum bit. When no box is left over, every state that any stream of inputs leads to lies on such
+a way, so no operands of any length, with leading zeros or without, are added wrongly. Where the sets become so wide
+that a sum bit may be wrong, smaller boxes are tried; nothing follows from that.
 """
 
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ from models.network import Network
 from models.streams import BITS, ONES, mixed
 from models.trace import STEPS
 
-ROOMS = (0.1, 0.05, 0.025, 0.0125)  # half the width of the boxes where the network tells states apart best
-WORK, ALL_WORK = 30_000, 60_000  # sets moved at most: in boxes of one size, and in all
+ROOMS = (0.08, 0.03, 0.015)  # half the width of the boxes where the network tells states apart best
+WORK, ALL_WORK = 36_000, 72_000  # sets moved at most, as much time: in boxes of one size, and in all
+COMPARISON = 1 / 4000  # of the time that it takes to move a set: to compare one with a box
 SHRUNK = 0.7  # of a box: sets as small as that get a box of their own
 BATCH = 256  # sets that are moved together
+CUTS = 3  # how often a set is halved at most
 TERMS = 5  # per unit, above which a set is described by fewer
 ROUNDNESS = 0.7  # the least weight of a direction in which states soon meet; that of the others is up to 1
 ROUNDING = 1e-12  # of sums in float64, relative to the numbers in them
@@ -85,8 +88,9 @@ def prove(network: Network) -> Proof:
     adder = Adder(network)
     metric, work = _metric(adder), ALL_WORK
     for room in ROOMS:
-        proof = _Boxes(adder, metric, room).closed(min(WORK, work))
-        work -= proof.moved
+        boxes = _Boxes(adder, metric, room)
+        proof = boxes.closed(min(WORK, work))
+        work -= proof.moved + boxes.compared * COMPARISON
         if proof.holds or work <= 0:
             break
     return proof
@@ -101,6 +105,7 @@ class _Boxes:
         S = adder.state_size
         self.places = torch.zeros(1, S, dtype=torch.float64)  # the centres times the metric; the start is the first
         self.carries = torch.zeros(1, dtype=torch.int64)
+        self.compared = 0  # pairs of a set and a box
         self.ways: dict[int, list[tuple[Affine, Tensor]]] = {}  # sets that are under way, by how long
 
     def closed(self, work: int) -> Proof:
@@ -112,7 +117,7 @@ class _Boxes:
             columns = ONES[symbols] + carries.repeat_interleave(4)
             margin = min(margin, self.adder.margins(sets, columns % 2).min().item())
             moved, longest = moved + len(symbols), max(longest, way)
-            if not margin > 0 or moved > work:
+            if not margin > 0 or moved + self.compared * COMPARISON > work:
                 return self._proof(False, moved, longest, margin)
             self._sort(sets, columns // 2, way)
         return self._proof(True, moved, longest, margin)
@@ -138,35 +143,71 @@ class _Boxes:
         return Affine(boxes.center, boxes.terms, ROUNDING * (1 + boxes.largest))
 
     def _sort(self, sets: Affine, carries: Tensor, way: int) -> None:
-        """Forget the sets that lie in a box, give those that have shrunk one, and keep the others under way."""
+        """Settle the sets that can be, whole or cut into pieces, and keep the others under way."""
         terms = torch.cat([*sets.terms.values(), torch.diag_embed(sets.slack)], dim=1)
-        places = sets.center @ self.metric.T
-        radii = (terms @ self.metric.T).abs().sum(1) + ROUNDING * (1 + places.abs())
-        inside = self._reach(places, radii, self.places) & (carries[:, None] == self.carries)
-        out = ~inside.any(1)
-        shrunk = out & (radii.amax(1) <= SHRUNK * self.room)
-        self._add(places[shrunk], radii[shrunk], carries[shrunk])
-        under_way = (out & ~shrunk).nonzero()[:, 0]
-        for part in under_way.split(BATCH) if len(under_way) else ():
+        places, spans = sets.center @ self.metric.T, terms @ self.metric.T
+        left = torch.arange(len(places))
+        cuts_needed = (spans.abs().sum(1) / self.room).log2().ceil().clamp(min=0).sum(1)  # at least
+        for cuts in range(CUTS + 1):
+            tried = cuts_needed[left] <= cuts
+            settled = self._settle(places[left[tried]], spans[left[tried]], carries[left[tried]], cuts)
+            left = torch.cat([left[~tried], left[tried][~settled]])
+        for part in left.split(BATCH) if len(left) else ():
             fewer = Affine.boxes(sets.center[part], _fewer(terms[part]))
             self.ways.setdefault(way, []).append((fewer, carries[part]))
 
-    def _reach(self, places: Tensor, radii: Tensor, boxes: Tensor) -> Tensor:
-        """Which sets (N,) lie inside which boxes (M,): (N, M)."""
-        return ((places[:, None] - boxes).abs() + radii[:, None] <= self.room).all(-1)
+    def _settle(self, places: Tensor, spans: Tensor, carries: Tensor, cuts: int) -> Tensor:
+        """Which sets (N,) are settled: all their 2 ** cuts pieces lie in boxes, where small pieces get a new one.
+
+        A set is no more than its pieces together, so it goes where they go. `places` and `spans` are its centre and its
+        terms times the metric.
+        """
+        places, spans = _cut(places, spans, cuts)
+        carries = carries.repeat_interleave(2**cuts)
+        radii = spans.abs().sum(1) + ROUNDING * (1 + places.abs())
+        inside = self._inside(places, radii, carries)
+        settled = (inside | (radii.amax(1) <= SHRUNK * self.room)).view(-1, 2**cuts).all(1)
+        new = settled.repeat_interleave(2**cuts) & ~inside
+        self._add(places[new], radii[new], carries[new])
+        return settled
+
+    def _inside(self, places: Tensor, radii: Tensor, carries: Tensor) -> Tensor:
+        """Which sets (N,) lie inside a box of their carry."""
+        self.compared += len(places) * len(self.places)
+        far = torch.cdist(places.float(), self.places.float(), p=torch.inf)  # a first look, at half the cost
+        sets, boxes = ((far <= self.room) & (carries[:, None] == self.carries)).nonzero(as_tuple=True)
+        found = ((places[sets] - self.places[boxes]).abs() + radii[sets] <= self.room).all(-1)
+        inside = torch.zeros(len(places), dtype=torch.bool)
+        inside[sets[found]] = True
+        return inside
 
     def _add(self, places: Tensor, radii: Tensor, carries: Tensor) -> None:
         """A box around each of the small sets, but for those that lie in the box of one before."""
         while len(places):
             self.places = torch.cat([self.places, places[:1]])
             self.carries = torch.cat([self.carries, carries[:1]])
-            out = ~(self._reach(places, radii, places[:1])[:, 0] & (carries == carries[0]))
+            reached = ((places - places[0]).abs() + radii <= self.room).all(-1)
+            out = ~(reached & (carries == carries[0]))
             out[0] = False
             places, radii, carries = places[out], radii[out], carries[out]
 
     def _proof(self, holds: bool, moved: int, longest: int, margin: float) -> Proof:
         centers = self.places @ self.inverse.T
         return Proof(holds, centers, self.carries, self.metric, self.room, moved, longest, margin)
+
+
+def _cut(places: Tensor, spans: Tensor, cuts: int) -> tuple[Tensor, Tensor]:
+    """Halve every set `cuts` times where it is widest, in the term that most makes it so: (N * 2 ** cuts, ...)."""
+    for _ in range(cuts):
+        widths, every = spans.abs(), torch.arange(len(spans))
+        widest = widths.sum(1).argmax(1)
+        largest = widths[every, :, widest].argmax(1)
+        half = spans[every, largest] / 2
+        places = torch.stack([places - half, places + half], dim=1).flatten(0, 1)
+        spans = spans.clone()
+        spans[every, largest] = half
+        spans = spans.repeat_interleave(2, 0)
+    return places, spans
 
 
 def _fewer(terms: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models import CELLS, Network, load, names, verdict
 from models.affine import Affine
-from models.proof import Adder, Proof, prove
+from models.proof import Adder, Proof, _cut, prove
 from models.search import is_wrong, number
 from models.streams import columns, mixed
 
@@ -193,3 +193,15 @@ def test_the_same_network_gets_the_same_verdict() -> None:
 
 def test_numbers_of_bits() -> None:
     assert number([1, 0, 1, 1]) == 13
+
+
+def test_the_pieces_of_a_set_hold_all_of_it() -> None:
+    generator = torch.Generator().manual_seed(0)
+    center, terms = torch.randn(1, 3, generator=generator).double(), torch.randn(1, 6, 3, generator=generator).double()
+    places, spans = _cut(center, terms, 3)
+    assert places.shape == (8, 3) and spans.shape == (8, 6, 3)
+    signs = torch.rand(500, 6, generator=generator).double() * 2 - 1
+    points = center + signs @ terms[0]
+    inside = ((points[:, None] - places).abs() <= spans.abs().sum(1) + 1e-12).all(-1)
+    assert inside.any(1).all()
+    assert (spans.abs().sum(1).amax(1) < terms.abs().sum(1).amax()).all()

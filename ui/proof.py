@@ -17,9 +17,9 @@ from ui.models import network
 HOW = """
 **How such a proof works.** Feed the network with bits for ever, and its state wanders through a space. The proof covers
 every place it can get to with finitely many boxes: the first one holds the start, and whichever of the four pairs of
-bits comes next, all states of a box move along a way that ends in a box again. Nowhere on a way is there a state from
-which the network says a wrong bit. So none is ever said, however long the numbers are. Roundings are counted in: every
-set of states is a little larger than it must be, for what 32-bit numbers can be off.
+bits comes next, all states of a box move along a way that ends in a box again, or in several. Nowhere on a way is there
+a state from which the network says a wrong bit. So none is ever said, however long the numbers are. Roundings are
+counted in: every set of states is a little larger than it must be, for what 32-bit numbers can be off.
 """
 AUTOMATON = """
 An adder needs two states only: no carry, and carry. Here hidden states of the network are one state of the machine when
