@@ -31,8 +31,8 @@ class Packing:
     def pack(self, x: Tensor) -> Tensor:
         """The rows (rows, features, B), float, of inputs (S, B, T, features)."""
         T = len(self.active)
-        steps = x.index_select(0, self.order)[:, :, :T].permute(2, 0, 3, 1)
-        return steps.flatten(0, 1).index_select(0, self.places).float()
+        rows = x[:, :, :T].permute(2, 0, 3, 1).flatten(0, 1)
+        return (rows if len(rows) == len(self.places) else rows.index_select(0, self.places)).float()
 
 
 def packing(lengths: Tensor) -> Packing:
@@ -46,7 +46,7 @@ def packing(lengths: Tensor) -> Packing:
         active=reads.sum(dim=1).tolist(),
         order=order,
         back=order.argsort(),
-        places=reads.flatten().nonzero()[:, 0],
+        places=(t * S + order)[reads],
         last=rows[lengths - 1, torch.arange(S)],
         turned=turned[reads],
     )

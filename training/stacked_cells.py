@@ -9,6 +9,7 @@ tanh is 2 sigmoid(2a) - 1 with the 2 inside the weights: on a CPU PyTorch's tanh
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -21,21 +22,20 @@ def combined(cell: str, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, b
     """PyTorch's parameters of a layer, each with a leading S, as one weight (S, rows, H + features + 1)."""
     if cell != "gru":
         weight = torch.cat([weight_hh, weight_ih, (bias_ih + bias_hh)[..., None]], dim=-1)
-        return weight * _doubled(weight, "2" if cell == "rnn" else "1121")
+        return weight * _doubled(weight.shape[1], "2" if cell == "rnn" else "1121")
     # the candidate's two halves stay apart, because the reset gate multiplies only that from the state
     from_state = torch.cat([weight_hh, torch.zeros_like(weight_ih), bias_hh[..., None]], dim=-1)
     from_input = torch.cat([torch.zeros_like(weight_hh), weight_ih, bias_ih[..., None]], dim=-1)
     gates, candidate = (from_state + from_input).split([2 * weight_hh.shape[-1], weight_hh.shape[-1]], dim=1)
     halves = [part[:, -candidate.shape[1] :] for part in (from_input, from_state)]
     weight = torch.cat([gates, *halves], dim=1)
-    return weight * _doubled(weight, "1122")
+    return weight * _doubled(weight.shape[1], "1122")
 
 
-def _doubled(weight: Tensor, factors: str) -> Tensor:
+@cache
+def _doubled(rows: int, factors: str) -> Tensor:
     """Each block of rows times its factor, (rows, 1)."""
-    return weight.new_tensor([float(digit) for digit in factors]).repeat_interleave(weight.shape[1] // len(factors))[
-        :, None
-    ]
+    return torch.tensor([float(digit) for digit in factors]).repeat_interleave(rows // len(factors))[:, None]
 
 
 def _through_sigmoid(gradient: Tensor, outputs: Tensor) -> None:
