@@ -79,6 +79,16 @@ def test_packing_keeps_the_steps_that_are_read_and_turns_each_sequence_around() 
     assert rows[packed.last][packed.back].tolist() == [1, 5, 6]
 
 
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_training_may_follow_an_evaluation(cell: str) -> None:
+    settings = replace(ADDITION, cell=cell, hidden_size=4, epochs=1)  # a size that no other test has prepared
+    validation = [TASKS["addition"].load_data(replace(settings, seed=seed)).validation for seed in SEEDS]
+    stacked = build_stacked(settings, SEEDS)
+    before = evaluate_stacked(stacked, validation, settings)
+    *_, last = fit_stacked(stacked, settings, SEEDS)
+    assert all(after < loss for after, loss in zip(last.validation_loss, before["loss"], strict=True))
+
+
 def test_unstacking_gives_back_what_was_stacked() -> None:
     networks = [build(replace(ADDITION, seed=seed)) for seed in SEEDS]
     before = [{name: value.clone() for name, value in network.state_dict().items()} for network in networks]

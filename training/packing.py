@@ -7,6 +7,7 @@ after the other.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -29,10 +30,17 @@ class Packing:
     turned: Tensor
 
     def pack(self, x: Tensor) -> Tensor:
-        """The rows (rows, features, B), float, of inputs (S, B, T, features)."""
+        """The rows (rows, features, B) of inputs (S, B, T, features)."""
         T = len(self.active)
         rows = x[:, :, :T].permute(2, 0, 3, 1).flatten(0, 1)
-        return (rows if len(rows) == len(self.places) else rows.index_select(0, self.places)).float()
+        return rows if len(rows) == len(self.places) else rows.index_select(0, self.places)
+
+
+@cache
+@torch.inference_mode(mode=False)  # kept from an evaluation, it could not be used in training
+def even_packing(S: int, T: int) -> Packing:
+    """The packing of S networks that all read T time steps."""
+    return packing(torch.full((S,), T))
 
 
 def packing(lengths: Tensor) -> Packing:

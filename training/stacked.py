@@ -23,7 +23,7 @@ from models.network import Network
 from models.store import WeightsError, read, write
 from training.fit import VALIDATED, batch_order, build, learning_rate
 from training.metrics import LOSSES
-from training.packing import Packing, packing
+from training.packing import Packing, even_packing, packing
 from training.stacked_cells import STEPS, Recurrence, combined, states
 from training.task import Data, Examples, Settings
 from training.tasks import TASKS, addition
@@ -58,7 +58,7 @@ class StackedNetwork:
         """
         S = len(self.networks)
         x = x.expand(S, *x.shape) if x.dim() == 3 else x
-        packed = packing(torch.full((S,), x.shape[2]) if lengths is None else lengths)
+        packed = even_packing(S, x.shape[2]) if lengths is None else packing(lengths)
         sequence = packed.pack(x)
         for layer in range(self.like.num_layers):
             output = self._layer(sequence, layer, packed)
@@ -119,13 +119,14 @@ class StackedNetwork:
         weight = self._weight(0)[:, 0]
         rows = x.permute(1, 2, 0)[:, None].expand(-1, S, -1, -1).flatten(0, 1)
         hidden, cells, _, _ = states(self.like.cell, weight, rows, [S] * T)
+        hidden = hidden.unflatten(0, (T, S))
         nothing = x.new_zeros(S, x.shape[2] + 1, len(x))
         nothing[:, -1] = 1
         step, _ = STEPS[self.like.cell]
-        later = [
-            step(torch.bmm(weight, torch.cat([h, nothing], dim=1)), h, c)[0] for h, c in zip(hidden, cells, strict=True)
-        ]
-        now, later = (self._linear(torch.stack(each))[:, :, 0].permute(1, 2, 0) for each in (hidden, later))
+        later = torch.empty_like(hidden)
+        for h, c, new in zip(hidden, cells, later, strict=True):
+            step(torch.bmm(weight, torch.cat([h, nothing], dim=1)), h, c, new)
+        now, later = (self._linear(each)[:, :, 0].permute(1, 2, 0) for each in (hidden, later))
         return now, later
 
 
@@ -330,8 +331,9 @@ def _train_step(
 
 def _losses(logits: Tensor, y: Tensor, settings: Settings) -> Tensor:
     """The loss of every sequence, (S, B)."""
-    losses = LOSSES[settings.loss](logits.flatten(0, 1), y.flatten(0, 1), reduction="none")
-    return _of_sequences(losses.unflatten(0, logits.shape[:2]))
+    if logits.dim() > y.dim():
+        logits = logits.movedim(-1, 1)  # where PyTorch wants classes, and several times quicker
+    return _of_sequences(LOSSES[settings.loss](logits, y, reduction="none"))
 
 
 def _of_sequences(values: Tensor) -> Tensor:
@@ -366,7 +368,7 @@ def _evaluate(network: StackedNetwork, sequences: _Sequences, settings: Settings
     sums: dict[str, Tensor] = {}
     for numbers, counts in sequences.chunks:
         x, y, lengths = sequences.take(numbers)
-        logits = network(x, lengths)
+        logits = network(x, lengths).contiguous()
         values = {"loss": _losses(logits, y, settings)} | TASKS[settings.task].correct(logits, y)
         for name, value in values.items():
             sums[name] = sums.get(name, 0) + torch.where(counts, _of_sequences(value.double()), 0).sum(dim=1)

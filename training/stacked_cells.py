@@ -33,6 +33,7 @@ def combined(cell: str, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, b
 
 
 @cache
+@torch.inference_mode(mode=False)  # kept from an evaluation, it could not be used in training
 def _doubled(rows: int, factors: str) -> Tensor:
     """Each block of rows times its factor, (rows, 1)."""
     return torch.tensor([float(digit) for digit in factors]).repeat_interleave(rows // len(factors))[:, None]
@@ -43,10 +44,13 @@ def _through_sigmoid(gradient: Tensor, outputs: Tensor) -> None:
     torch.ops.aten.sigmoid_backward.grad_input(gradient, outputs, grad_input=gradient)
 
 
-def rnn_step(a: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Saved]:
-    """The next hidden and cell state of what `weight` gives, (S, rows, B), and what the way back needs."""
-    new = a.sigmoid().mul_(2).sub_(1)
-    return new, c, (new,)
+def rnn_step(a: Tensor, h: Tensor, c: Tensor, new: Tensor) -> tuple[Tensor, Saved]:
+    """Fill `new`, the next hidden state, from what `weight` gives, a (S, rows, B), and the former hidden and cell state.
+
+    Returns the next cell state and what the way back needs.
+    """
+    torch.sigmoid(a, out=new).mul_(2).sub_(1)
+    return c, (new,)
 
 
 def rnn_back(saved: Saved, dh: Tensor, dc: Tensor, da: Tensor) -> tuple[Tensor | None, Tensor]:
@@ -56,14 +60,15 @@ def rnn_back(saved: Saved, dh: Tensor, dc: Tensor, da: Tensor) -> tuple[Tensor |
     return None, dc
 
 
-def gru_step(a: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Saved]:
+def gru_step(a: Tensor, h: Tensor, c: Tensor, new: Tensor) -> tuple[Tensor, Saved]:
     """As `rnn_step`: h' = n + z (h - n)."""
     H = h.shape[1]
     gates, from_input, from_state = a[:, : 2 * H].sigmoid(), a[:, 2 * H : 3 * H], a[:, 3 * H :]
     r, z = gates.chunk(2, dim=1)
     n = torch.addcmul(from_input, r, from_state).sigmoid_().mul_(2).sub_(1)
     difference = h - n
-    return torch.addcmul(n, z, difference), c, (gates, n, from_state, difference)
+    torch.addcmul(n, z, difference, out=new)
+    return c, (gates, n, from_state, difference)
 
 
 def gru_back(saved: Saved, dh: Tensor, dc: Tensor, da: Tensor) -> tuple[Tensor | None, Tensor]:
@@ -81,14 +86,15 @@ def gru_back(saved: Saved, dh: Tensor, dc: Tensor, da: Tensor) -> tuple[Tensor |
     return dh_z, dc
 
 
-def lstm_step(a: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Saved]:
+def lstm_step(a: Tensor, h: Tensor, c: Tensor, new: Tensor) -> tuple[Tensor, Saved]:
     """As `rnn_step`: c' = f c + i g and h' = o tanh(c')."""
     gates = a.sigmoid()
     i, f, s, o = gates.chunk(4, dim=1)
     g = s * 2 - 1
-    new = torch.addcmul(f * c, i, g)
-    squashed = (new * 2).sigmoid_().mul_(2).sub_(1)
-    return o * squashed, new, (gates, g, c, squashed)
+    cell = torch.addcmul(f * c, i, g)
+    squashed = (cell * 2).sigmoid_().mul_(2).sub_(1)
+    torch.mul(o, squashed, out=new)
+    return cell, (gates, g, c, squashed)
 
 
 def lstm_back(saved: Saved, dh: Tensor, dc: Tensor, da: Tensor) -> tuple[Tensor | None, Tensor]:
@@ -112,24 +118,25 @@ STEPS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 
 def states(
     cell: str, weight: Tensor, x: Tensor, active: Sequence[int]
-) -> tuple[list[Tensor], list[Tensor], Tensor, list[Saved]]:
+) -> tuple[Tensor, list[Tensor], Tensor, list[Saved]]:
     """The layer from a state of zeros, over packed inputs x (rows, features, B); see `training.packing`.
 
-    Of time step t there are `active[t]` rows, those of the networks that still read. Returns for each time step their
-    hidden states (active[t], H, B) and their cell states; what `weight` was multiplied with; and what the way back
-    needs of each time step.
+    Of time step t there are `active[t]` rows, those of the networks that still read. Returns the hidden states
+    (rows, H, B); the cell states of each time step; what `weight` was multiplied with; and what the way back needs of
+    each time step.
     """
     H = weight.shape[-1] - x.shape[1] - 1
-    inputs = x.new_empty(len(x), weight.shape[-1], x.shape[2])
+    inputs = weight.new_empty(len(x), weight.shape[-1], x.shape[2])
     inputs[:, H:-1], inputs[:, -1], inputs[: active[0], :H] = x, 1, 0
-    c = x.new_zeros(active[0], H, x.shape[2])
-    hidden, cells, saved, steps = [], [], [], inputs.split(list(active))
+    hidden = weight.new_empty(len(x), H, x.shape[2])
+    c = weight.new_zeros(active[0], H, x.shape[2])
+    cells, saved, steps, new = [], [], inputs.split(list(active)), hidden.split(list(active))
     for t, at in enumerate(steps):
         n = len(at)
-        h, c, needed = STEPS[cell][0](torch.bmm(weight[:n], at), at[:, :H], c[:n])
+        c, needed = STEPS[cell][0](torch.bmm(weight[:n], at), at[:, :H], c[:n], new[t])
         if t + 1 < len(steps):
-            steps[t + 1][:, :H] = h[: active[t + 1]]
-        hidden.append(h), cells.append(c), saved.append(needed)
+            steps[t + 1][:, :H] = new[t][: active[t + 1]]
+        cells.append(c), saved.append(needed)
     return hidden, cells, inputs, saved
 
 
@@ -142,7 +149,7 @@ class Recurrence(torch.autograd.Function):
         hidden, _, inputs, saved = states(cell, weight, x, active)
         ctx.save_for_backward(weight, inputs)
         ctx.cell, ctx.active, ctx.saved = cell, list(active), saved
-        return torch.cat(hidden)
+        return hidden
 
     @staticmethod
     def backward(ctx: Any, d_hidden: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
