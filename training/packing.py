@@ -38,9 +38,9 @@ class Packing:
 
 @cache
 @torch.inference_mode(mode=False)  # kept from an evaluation, it could not be used in training
-def even_packing(S: int, T: int) -> Packing:
-    """The packing of S networks that all read T time steps."""
-    return packing(torch.full((S,), T))
+def even_packing(networks: int, length: int) -> Packing:
+    """The packing of networks that all read sequences of one length."""
+    return packing(torch.full((networks,), length))
 
 
 def packing(lengths: Tensor) -> Packing:

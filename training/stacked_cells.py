@@ -45,7 +45,7 @@ def _through_sigmoid(gradient: Tensor, outputs: Tensor) -> None:
 
 
 def rnn_step(a: Tensor, h: Tensor, c: Tensor, new: Tensor) -> tuple[Tensor, Saved]:
-    """Fill `new`, the next hidden state, from what `weight` gives, a (S, rows, B), and the former hidden and cell state.
+    """Fill `new`, the next hidden state, from what `weight` gives, a (S, rows, B), and the former states.
 
     Returns the next cell state and what the way back needs.
     """
