@@ -9,10 +9,9 @@ from collections import deque
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from models.network import Network
-from models.search import State, read_on, repeated
+from models.search import State, chosen, joined, read_on, repeated
 from models.streams import ONES, mixed
 
 DEPTH = 5  # columns: the states after all streams as short as that are looked at
@@ -85,7 +84,7 @@ def extract(network: Network) -> Automaton:
             number[kind] = len(number)
             first.append(index)
     following, says = [], []
-    representatives = _chosen(states, torch.tensor(first))
+    representatives = chosen(states, torch.tensor(first))
     said, after = read_on(network, torch.arange(4).repeat(len(first)), repeated(representatives, 4))
     after_kinds = _behaviours(network, after)
     for q in range(len(first)):
@@ -106,7 +105,7 @@ def _states(network: Network) -> State:
     for symbols in mixed(100, 24, seed=5).unbind(1):
         state = read_on(network, symbols, state)[1]
         levels.append(state)
-    return _together(levels)
+    return joined(levels)
 
 
 def _behaviours(network: Network, states: State) -> list[bytes]:
@@ -121,13 +120,3 @@ def _behaviours(network: Network, states: State) -> list[bytes]:
 
 def _count(state: State) -> int:
     return (state[0] if isinstance(state, tuple) else state).shape[-2]
-
-
-def _chosen(state: State, rows: Tensor) -> State:
-    return tuple(_chosen(part, rows) for part in state) if isinstance(state, tuple) else state[..., rows, :]
-
-
-def _together(states: list[State]) -> State:
-    if isinstance(states[0], tuple):
-        return tuple(torch.cat(parts, dim=-2) for parts in zip(*states, strict=True))
-    return torch.cat(states, dim=-2)

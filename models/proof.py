@@ -2,8 +2,8 @@
 
 Induction over the time steps, on finitely many boxes of states (Cousot and Cousot, "Abstract interpretation", 1977).
 The first box surrounds the start. All states of a box are moved by each of the four inputs at once, and so is what
-comes of them, until it lies in some box whose carry is the same; where it has shrunk and lies in none, it gets a new
-box around it. What is too long for that is cut into pieces, which may lie in different boxes. Nowhere on the way may
+comes of them, until it lies in some box of the same kind; where it has shrunk and lies in none, it gets a new box
+around it. What is too long for that is cut into pieces, which may lie in different boxes. Nowhere on the way may
 the read-out say a wrong sum bit. When no box is left over, every state that any stream of inputs leads to lies on such
 a way, so no operands of any length, with leading zeros or without, are added wrongly. Where the sets become so wide
 that a sum bit may be wrong, smaller boxes are tried; nothing follows from that.
@@ -20,9 +20,12 @@ from models.network import Network
 from models.streams import BITS, ONES, mixed
 from models.trace import STEPS
 
-ROOMS = (0.08, 0.03, 0.015)  # half the width of the boxes where the network tells states apart best
-WORK, ALL_WORK = 36_000, 72_000  # sets moved at most, as much time: in boxes of one size, and in all
+# Half the width of the boxes where the network tells states apart best, and how many sets are moved at most.
+ROOMS: tuple[tuple[float, int], ...] = ((0.08, 5_000), (0.03, 20_000), (0.015, 8_000))
 COMPARISON = 1 / 4000  # of the time that it takes to move a set: to compare one with a box
+KINDS = 9  # of boxes: by the last symbol and the carry, 2 * symbol + carry; the last kind is the start's
+START = KINDS - 1
+APART = 1e3  # between boxes of different kinds
 SHRUNK = 0.7  # of a box: sets as small as that get a box of their own
 BATCH = 256  # sets that are moved together
 CUTS = 3  # how often a set is halved at most
@@ -63,137 +66,167 @@ class Adder:
 class Proof:
     """The boxes that were tried last, and whether they prove the network right.
 
-    `centers` (N, S) are states in the middle of the boxes, `carries` (N,) the carry that goes from there into the next
-    column, and a box holds the states s with |metric (s - center)| <= room in every entry. `moved` sets of states were
-    looked at, the farthest `longest_way` inputs from its box. On all of them the logit is at least `margin` on the
-    right side of 0.
+    `centers` (N, S) are states in the middle of the boxes. The `kinds` (N,) of boxes are 2 * symbol + carry: the last
+    symbol that was read on the way there, and the carry that goes into the next column; the first box, around the
+    start, is of a kind of its own. A box holds the states s with |metric (s - center)| <= room in every entry, where
+    `metrics` (KINDS, S, S) has a metric for each kind. `moved` sets of states were looked at, the farthest
+    `longest_way` inputs from its box. On all of them the logit is at least `margin` on the right side of 0.
     """
 
     holds: bool
     centers: Tensor
-    carries: Tensor
-    metric: Tensor
+    kinds: Tensor
+    metrics: Tensor
     room: float
     moved: int
     longest_way: int
     margin: float
 
+    @property
+    def carries(self) -> Tensor:
+        """The carry (N,) of each box."""
+        return _carries(self.kinds)
+
+    def hold(self, state: Tensor, carry: int) -> bool:
+        """Whether a state (S,) with a carry lies in one of the boxes."""
+        away = (self.metrics[self.kinds] @ (state - self.centers)[..., None])[..., 0].abs().amax(1)
+        return bool(((away <= self.room) & (self.carries == carry)).any())
+
 
 @torch.inference_mode()
-def prove(network: Network) -> Proof:
+def prove(network: Network, rooms: tuple[tuple[float, int], ...] = ROOMS) -> Proof:
     """Look for boxes that prove a network of one layer and one direction; `holds` says whether they do.
 
     The same network gives the same answer: the number of sets ends the search, not the clock.
     """
     adder = Adder(network)
-    metric, work = _metric(adder), ALL_WORK
-    for room in ROOMS:
-        boxes = _Boxes(adder, metric, room)
-        proof = boxes.closed(min(WORK, work))
-        work -= proof.moved + boxes.compared * COMPARISON
-        if proof.holds or work <= 0:
+    metrics = _metrics(adder)
+    for room, work in rooms:
+        proof = _Boxes(adder, metrics, room).closed(work)
+        if proof.holds:
             break
     return proof
+
+
+def _carries(kinds: Tensor) -> Tensor:
+    return kinds % 2
 
 
 class _Boxes:
     """Boxes of one size, as many as it takes until every set of states lies in one."""
 
-    def __init__(self, adder: Adder, metric: Tensor, room: float) -> None:
-        self.adder, self.metric, self.room = adder, metric, room
-        self.inverse = torch.linalg.inv(metric)
+    def __init__(self, adder: Adder, metrics: Tensor, room: float) -> None:
+        self.adder, self.metrics, self.room = adder, metrics, room
+        self.inverses = torch.linalg.inv(metrics)
         S = adder.state_size
-        self.places = torch.zeros(1, S, dtype=torch.float64)  # the centres times the metric; the start is the first
-        self.carries = torch.zeros(1, dtype=torch.int64)
+        self.places = torch.zeros(1, S, dtype=torch.float64)  # the centres in their kind's metric; the start is first
+        self.kinds = torch.tensor([START])
         self.compared = 0  # pairs of a set and a box
-        self.ways: dict[int, list[tuple[Affine, Tensor]]] = {}  # sets that are under way, by how long
+        self.ways: dict[int, list[tuple[Tensor, ...]]] = {}  # sets under way, by how long: centres, terms, kinds
 
     def closed(self, work: int) -> Proof:
         """Move boxes and sets until none is left, more than `work` were moved, or one may say a wrong bit."""
         moved, longest, margin = 0, 0, torch.inf
-        for way, before, carries in self._sets():
-            symbols = torch.arange(4).repeat(len(carries))
+        for way, before, kinds in self._sets():
+            symbols = torch.arange(4).repeat(len(kinds))
             sets = self.adder.step(before.repeated(4), symbols)
-            columns = ONES[symbols] + carries.repeat_interleave(4)
+            columns = ONES[symbols] + _carries(kinds).repeat_interleave(4)
             margin = min(margin, self.adder.margins(sets, columns % 2).min().item())
             moved, longest = moved + len(symbols), max(longest, way)
             if not margin > 0 or moved + self.compared * COMPARISON > work:
                 return self._proof(False, moved, longest, margin)
-            self._sort(sets, columns // 2, way)
+            self._sort(sets, 2 * symbols + columns // 2, way)
         return self._proof(True, moved, longest, margin)
 
     def _sets(self) -> Iterator[tuple[int, Affine, Tensor]]:
-        """All boxes, then the sets on the shortest way, again and again: how long the way is, the sets, the carries."""
+        """All boxes, then the sets on the shortest way, again and again: how long the way is, the sets, their kinds."""
         done = 0
         while True:
             if done < len(self.places):
                 new = slice(done, done + BATCH)
                 done = min(done + BATCH, len(self.places))
-                yield 1, self._sets_of(self.places[new]), self.carries[new]
-            elif way := min((way for way, sets in self.ways.items() if sets), default=0):
-                sets, carries = self.ways[way].pop()
-                yield way + 1, sets, carries
+                yield 1, self._sets_of(self.places[new], self.kinds[new]), self.kinds[new]
+            elif way := min((way for way, parts in self.ways.items() if parts), default=0):
+                yield way + 1, *self._taken(way)
             else:
                 return
 
-    def _sets_of(self, places: Tensor) -> Affine:
+    def _taken(self, way: int) -> tuple[Affine, Tensor]:
+        """Up to BATCH of the sets that are so many inputs under way, and their kinds."""
+        parts = [self.ways[way].pop()]
+        while self.ways[way] and sum(len(kinds) for *_, kinds in (*parts, self.ways[way][-1])) <= BATCH:
+            parts.append(self.ways[way].pop())
+        centers, terms, kinds = (torch.cat(each) for each in zip(*parts, strict=True))
+        return Affine.boxes(centers, terms), kinds
+
+    def _sets_of(self, places: Tensor, kinds: Tensor) -> Affine:
         """The boxes at these places as sets of states."""
-        centers = places @ self.inverse.T
-        boxes = Affine.boxes(centers, self.room * self.inverse.T.expand(len(places), -1, -1))
+        inverses = self.inverses[kinds]
+        boxes = Affine.boxes(_each(inverses, places), self.room * inverses.mT)
         return Affine(boxes.center, boxes.terms, ROUNDING * (1 + boxes.largest))
 
-    def _sort(self, sets: Affine, carries: Tensor, way: int) -> None:
+    def _sort(self, sets: Affine, kinds: Tensor, way: int) -> None:
         """Settle the sets that can be, whole or cut into pieces, and keep the others under way."""
         terms = torch.cat([*sets.terms.values(), torch.diag_embed(sets.slack)], dim=1)
-        places, spans = sets.center @ self.metric.T, terms @ self.metric.T
+        metrics = self.metrics[kinds]
+        places, spans = _each(metrics, sets.center), terms @ metrics.mT
         left = torch.arange(len(places))
         cuts_needed = (spans.abs().sum(1) / self.room).log2().ceil().clamp(min=0).sum(1)  # at least
         for cuts in range(CUTS + 1):
             tried = cuts_needed[left] <= cuts
-            settled = self._settle(places[left[tried]], spans[left[tried]], carries[left[tried]], cuts)
+            if not tried.any():
+                continue
+            settled = self._settle(places[left[tried]], spans[left[tried]], kinds[left[tried]], cuts)
             left = torch.cat([left[~tried], left[tried][~settled]])
         for part in left.split(BATCH) if len(left) else ():
-            fewer = Affine.boxes(sets.center[part], _fewer(terms[part]))
-            self.ways.setdefault(way, []).append((fewer, carries[part]))
+            self.ways.setdefault(way, []).append((sets.center[part], _fewer(terms[part]), kinds[part]))
 
-    def _settle(self, places: Tensor, spans: Tensor, carries: Tensor, cuts: int) -> Tensor:
+    def _settle(self, places: Tensor, spans: Tensor, kinds: Tensor, cuts: int) -> Tensor:
         """Which sets (N,) are settled: all their 2 ** cuts pieces lie in boxes, where small pieces get a new one.
 
         A set is no more than its pieces together, so it goes where they go. `places` and `spans` are its centre and its
-        terms times the metric.
+        terms in the metric of its kind.
         """
         places, spans = _cut(places, spans, cuts)
-        carries = carries.repeat_interleave(2**cuts)
+        kinds = kinds.repeat_interleave(2**cuts)
         radii = spans.abs().sum(1) + ROUNDING * (1 + places.abs())
-        inside = self._inside(places, radii, carries)
+        inside = self._inside(places, radii, kinds)
         settled = (inside | (radii.amax(1) <= SHRUNK * self.room)).view(-1, 2**cuts).all(1)
         new = settled.repeat_interleave(2**cuts) & ~inside
-        self._add(places[new], radii[new], carries[new])
+        self._add(places[new], radii[new], kinds[new])
         return settled
 
-    def _inside(self, places: Tensor, radii: Tensor, carries: Tensor) -> Tensor:
-        """Which sets (N,) lie inside a box of their carry."""
-        self.compared += len(places) * len(self.places)
-        far = torch.cdist(places.float(), self.places.float(), p=torch.inf)  # a first look, at half the cost
-        sets, boxes = ((far <= self.room) & (carries[:, None] == self.carries)).nonzero(as_tuple=True)
-        found = ((places[sets] - self.places[boxes]).abs() + radii[sets] <= self.room).all(-1)
+    def _inside(self, places: Tensor, radii: Tensor, kinds: Tensor) -> Tensor:
+        """Which sets (N,) lie inside a box of their kind."""
         inside = torch.zeros(len(places), dtype=torch.bool)
-        inside[sets[found]] = True
+        for kind in kinds.unique():
+            rows, boxes = (kinds == kind).nonzero()[:, 0], self.places[self.kinds == kind]
+            self.compared += len(rows) * len(boxes)
+            far = torch.cdist(places[rows].float(), boxes.float(), p=torch.inf)  # a first look, at half the cost
+            sets, near = (far <= self.room).nonzero(as_tuple=True)
+            sets = rows[sets]
+            found = ((places[sets] - boxes[near]).abs() + radii[sets] <= self.room).all(-1)
+            inside[sets[found]] = True
         return inside
 
-    def _add(self, places: Tensor, radii: Tensor, carries: Tensor) -> None:
+    def _add(self, places: Tensor, radii: Tensor, kinds: Tensor) -> None:
         """A box around each of the small sets, but for those that lie in the box of one before."""
         while len(places):
             self.places = torch.cat([self.places, places[:1]])
-            self.carries = torch.cat([self.carries, carries[:1]])
+            self.kinds = torch.cat([self.kinds, kinds[:1]])
             reached = ((places - places[0]).abs() + radii <= self.room).all(-1)
-            out = ~(reached & (carries == carries[0]))
+            out = ~(reached & (kinds == kinds[0]))
             out[0] = False
-            places, radii, carries = places[out], radii[out], carries[out]
+            places, radii, kinds = places[out], radii[out], kinds[out]
 
     def _proof(self, holds: bool, moved: int, longest: int, margin: float) -> Proof:
-        centers = self.places @ self.inverse.T
-        return Proof(holds, centers, self.carries, self.metric, self.room, moved, longest, margin)
+        centers = _each(self.inverses[self.kinds], self.places)
+        return Proof(holds, centers, self.kinds, self.metrics, self.room, moved, longest, margin)
+
+
+def _each(matrices: Tensor, vectors: Tensor) -> Tensor:
+    """Each matrix (N, S, S) times its vector (N, S)."""
+    return (matrices @ vectors[..., None])[..., 0]
 
 
 def _cut(places: Tensor, spans: Tensor, cuts: int) -> tuple[Tensor, Tensor]:
@@ -221,28 +254,29 @@ def _fewer(terms: Tensor) -> Tensor:
     return torch.cat([terms[:, :keep], torch.diag_embed(terms[:, keep:].abs().sum(1))], dim=1)
 
 
-def _metric(adder: Adder, count: int = 500, time: int = 40, ahead: int = 10, every: int = 4) -> Tensor:
-    """(S, S): coordinates in which states that are far apart go different ways, and others soon meet.
+def _metrics(adder: Adder, count: int = 500, time: int = 40, ahead: int = 10, every: int = 4) -> Tensor:
+    """(KINDS, S, S): coordinates in which states that are far apart go different ways, and others soon meet.
 
     From the derivatives of the next `ahead` states, on sampled streams: the more a small change of a state grows, the
     larger it is in these coordinates. They decide how soon a proof is found, not whether it is one.
     """
     symbols, S = mixed(count, time, seed=3), adder.state_size
-    state = torch.zeros(count, S, dtype=torch.float64)
-    apart = torch.zeros(S, S, dtype=torch.float64)
-    changes: list[Tensor] = []  # of the state, for a small change along each axis some steps ago: (count, S, S)
+    state, kinds = torch.zeros(count, S, dtype=torch.float64), torch.full((count,), START)
+    apart = torch.zeros(KINDS, S, S, dtype=torch.float64)
+    since: list[Tensor] = []  # the kinds of states some steps ago, and the changes of the state for a small one then
+    changes: list[Tensor] = []  # along each axis: (count, S, S)
     for t, symbol in enumerate(symbols.unbind(1)):
         if t % every == 0:
-            changes.append(torch.eye(S, dtype=torch.float64).expand(count, S, S))
-            changes = changes[-ahead // every :]
+            since = [*since, kinds][-ahead // every :]
+            changes = [*changes, torch.eye(S, dtype=torch.float64).expand(count, S, S)][-ahead // every :]
         state, changes = _along(adder, state, changes, symbol)
-        for change in changes:
+        for then, change in zip(since, changes, strict=True):
             square = change @ change.mT
-            size = square.diagonal(dim1=1, dim2=2).sum(-1)
-            apart += (square * size[:, None, None]).mean(0)
-    apart = apart / apart.diagonal().sum() * S + 0.02 * torch.eye(S, dtype=torch.float64)
-    values, vectors = torch.linalg.eigh(apart)
-    return (vectors * (values / values.max()).sqrt().clamp(min=ROUNDNESS)).mT
+            apart.index_add_(0, then, square * square.diagonal(dim1=1, dim2=2).sum(-1)[:, None, None])
+        kinds = 2 * symbol + (ONES[symbol] + _carries(kinds)) // 2
+    apart = apart / apart.diagonal(dim1=1, dim2=2).sum(-1)[:, None, None].clamp(min=1e-30) * S
+    values, vectors = torch.linalg.eigh(apart + 0.02 * torch.eye(S, dtype=torch.float64))
+    return (vectors * (values / values.amax(1, keepdim=True)).sqrt().clamp(min=ROUNDNESS)[:, None]).mT
 
 
 def _along(adder: Adder, state: Tensor, changes: list[Tensor], symbol: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -1,4 +1,4 @@
-"""The search for operands that an adder adds wrongly: all short ones, then long ones of the kinds that break adders.
+"""The search for operands that an adder adds wrongly: all short ones, carry chains, patterns, every state in reach.
 
 A network that reads from the ones upwards says the lowest bits of a sum before it has seen the higher ones, so one pass
 over a stream of columns holds its answers for every pair of operands that the stream begins with: what it says so far,
@@ -7,6 +7,7 @@ and the last carry, for which it reads one more pair of zeros.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +18,9 @@ EXHAUSTIVE, EXHAUSTIVE_BIDIRECTIONAL = 10, 5  # bits
 LONGEST, LONGEST_BIDIRECTIONAL = 1000, 64
 CHAINS = 64  # bits up to which every carry chain is tried
 AT_ONCE = 65_536  # columns that are read in one call
-POPULATION, GENERATIONS, BRED_BITS = 400, 15, 48
+GRIDS = tuple(0.5**n for n in range(1, 9))  # states in one cell of a grid as fine as this are taken for one
+EXPLORED = 500_000  # states that are looked at on all grids together, about
+FOLLOWED = 2000  # states of one length that are followed any further, at most
 
 State = Tensor | tuple[Tensor, ...] | None
 
@@ -27,34 +30,35 @@ class Search:
     """What `find_error` found and how far it looked.
 
     `pair`: the operands' bits, least significant first and of one length, or None. All pairs of `exhaustive_length`
-    bits were tried, then `streams` longer ones of up to `longest` bits, each cut to its lowest 1, 2, 3, ... bits.
+    bits were tried (0: none), then `streams` longer ones of up to `longest` bits, each cut to its lowest 1, 2, 3, ...
+    bits, then the columns that lead to `states` different states.
     """
 
     pair: tuple[list[int], list[int]] | None
     exhaustive_length: int
     streams: int
     longest: int
+    states: int = 0
 
 
 @torch.inference_mode()
-def find_error(network: Network) -> Search:
+def find_error(network: Network, exhaustive: bool = True) -> Search:
     """Look for a pair that the network adds wrongly, and return the shortest of those it comes by.
 
-    First all pairs of 1, 2, 3, ... bits; then carry chains, repeated patterns and random mixtures of both, the worst of
-    which are bred: changed at random, and kept where the network is less sure of a bit of the sum.
+    First all pairs of 1, 2, 3, ... bits, unless that is not asked for; then carry chains and repeated patterns; then
+    whatever leads to a state that the network has not been in yet.
     """
     if network.bidirectional:
         return _search_bidirectional(network)
-    pair = _exhaustive(network)
-    if pair is not None:
-        return Search(pair, EXHAUSTIVE, 0, EXHAUSTIVE)
-    kinds = [carry_chains(CHAINS), patterns(5, CHAINS), patterns(3, LONGEST), mixed(1000, 2 * CHAINS, seed=0)]
+    tried = EXHAUSTIVE if exhaustive else 0
+    if exhaustive and (pair := _exhaustive(network)) is not None:
+        return Search(pair, tried, 0, EXHAUSTIVE)
+    kinds = [torch.cat([carry_chains(CHAINS), patterns(5, CHAINS)]), patterns(3, LONGEST)]
     found = [error for symbols in kinds if (error := _first_error(network, symbols)) is not None]
-    if not found and (bred := _breed(network)) is not None:
-        found = [bred]
-    streams = sum(map(len, kinds)) + POPULATION * GENERATIONS
+    states, error = _explore(network)
+    found += [] if error is None else [error]
     pair = _operands(min((_shortened(network, each) for each in found), key=len)) if found else None
-    return Search(pair, EXHAUSTIVE, streams, LONGEST)
+    return Search(pair, tried, sum(map(len, kinds)), LONGEST, states)
 
 
 def is_wrong(network: Network, a: int, b: int, length: int | None = None) -> bool:
@@ -88,27 +92,31 @@ def _exhaustive(network: Network) -> tuple[list[int], list[int]] | None:
     The pairs form a tree, in which each state is used for the four columns that can follow it: a column of zeros ends a
     pair one bit shorter.
     """
-    words, carries, state = torch.zeros(1, 0, dtype=torch.int64), torch.zeros(1, dtype=torch.int64), None
+    carries, state = torch.zeros(1, dtype=torch.int64), None
     for length in range(1, EXHAUSTIVE + 2):
         count = 4 if length <= EXHAUSTIVE else 1
-        symbols = torch.arange(count).repeat(len(words))
+        symbols = torch.arange(count).repeat(len(carries))
         ones = ONES[symbols] + carries.repeat_interleave(count)
         said, state = read_on(network, symbols, repeated(state, count))
         wrong = (said > 0) != (ones % 2).bool()
-        words = torch.cat([words.repeat_interleave(count, 0), symbols[:, None].to(torch.int64)], dim=1)
         if length > 1 and (short := wrong & (symbols == 0)).any():
-            return _operands(words[int(short.to(torch.int8).argmax()), :-1])
+            return _operands(_word(int(short.to(torch.int8).argmax()) // count, length - 1))
         if wrong.any() and length <= EXHAUSTIVE:
-            return _operands(words[int(wrong.to(torch.int8).argmax())])
+            return _operands(_word(int(wrong.to(torch.int8).argmax()), length))
         carries = ones // 2
     return None
+
+
+def _word(leaf: int, length: int) -> Tensor:
+    """The symbols on the way to a leaf of the tree of all words: its number, written with four digits."""
+    return torch.tensor([leaf >> 2 * t & 3 for t in reversed(range(length))])
 
 
 def read_on(network: Network, symbols: Tensor, state: State) -> tuple[Tensor, State]:
     """The logits (N,) after one more symbol each, and the states, a part at a time so that it fits into memory."""
     sizes = range(0, len(symbols), AT_ONCE)
     parts = [_read(network, symbols[i : i + AT_ONCE, None], _part(state, i, i + AT_ONCE)) for i in sizes]
-    return torch.cat([logits[:, 0] for logits, _ in parts]), _joined([state for _, state in parts])
+    return torch.cat([logits[:, 0] for logits, _ in parts]), joined([state for _, state in parts])
 
 
 # A state is PyTorch's h (layers, N, H), an LSTM's (h, c), or None for the start.
@@ -119,83 +127,107 @@ def repeated(state: State, times: int) -> State:
     return None if state is None else state.repeat_interleave(times, dim=-2)
 
 
+def chosen(state: State, rows: Tensor) -> State:
+    """Some of the states."""
+    return tuple(chosen(part, rows) for part in state) if isinstance(state, tuple) else state[..., rows, :]
+
+
 def _part(state: State, start: int, end: int) -> State:
     if isinstance(state, tuple):
         return tuple(_part(each, start, end) for each in state)
     return None if state is None else state[..., start:end, :].contiguous()
 
 
-def _joined(states: list[State]) -> State:
+def joined(states: list[State]) -> State:
+    """The states of several lists in one."""
     if isinstance(states[0], tuple):
-        return tuple(_joined(list(each)) for each in zip(*states, strict=True))
+        return tuple(joined(list(each)) for each in zip(*states, strict=True))
     return torch.cat(states, dim=-2)
 
 
-def _wrong_operands(network: Network, symbols: Tensor) -> int | None:
-    """The first of the pairs (N, T) of operands, each of T bits, that the network adds wrongly."""
-    padded = torch.nn.functional.pad(symbols, (0, 1))
-    logits, _ = _read(network, padded)
-    wrong = ((logits > 0) != columns(padded)[0].bool()).any(1).nonzero()
-    return int(wrong[0]) if len(wrong) else None
-
-
 def _first_error(network: Network, symbols: Tensor) -> Tensor | None:
-    """The shortest operands, as one stream, with which any of the streams (N, T) begins and that are added wrongly."""
-    sums, carries = columns(symbols)
-    zeros, state = torch.zeros(len(symbols), 1, dtype=torch.int64), None
-    for t in range(symbols.shape[1]):
-        said, state = _read(network, symbols[:, t : t + 1], state)
-        last, _ = _read(network, zeros, state)
-        wrong = ((said[:, 0] > 0) != sums[:, t].bool()) | ((last[:, 0] > 0) != carries[:, t + 1].bool())
-        if wrong.any():
-            return symbols[int(wrong.to(torch.int8).argmax()), : t + 1]
-    return None
+    """The shortest beginning of any of the streams (N, T) after which the network has said a wrong bit, or None."""
+    padded = torch.nn.functional.pad(symbols, (0, 1))
+    wrong = torch.cat([_wrong(network, part) for part in padded.split(max(1, AT_ONCE // padded.shape[1]))])
+    if not wrong.any():
+        return None
+    t = int(wrong.any(0).to(torch.int8).argmax())
+    return padded[int(wrong[:, t].to(torch.int8).argmax()), : t + 1]
+
+
+def _wrong(network: Network, symbols: Tensor) -> Tensor:
+    """Which bits (N, T) the network says wrongly when it reads the streams (N, T)."""
+    return (_read(network, symbols)[0] > 0) != columns(symbols)[0].bool()
 
 
 def _shortened(network: Network, symbols: Tensor) -> Tensor:
-    """The shortest end of a stream that the network adds wrongly too; the stream itself, where there is none."""
+    """The shortest end of a stream that the network adds wrongly too, and of that the shortest beginning."""
     for first in range(len(symbols) - 1, 0, -1):
         if len(symbols) - first > 2 * CHAINS:
             break  # each end is read anew: that takes too long for those
-        if _wrong_operands(network, symbols[None, first:]) is not None:
-            return symbols[first:]
-    return symbols
+        if _wrong(network, torch.nn.functional.pad(symbols[None, first:], (0, 1))).any():
+            symbols = symbols[first:]
+            break
+    T = len(symbols)
+    beginnings = torch.nn.functional.pad(symbols.expand(T, T).tril(), (0, 1))  # row t: t + 1 columns, then zeros
+    wrong = _wrong(network, beginnings).tril(1).any(1)
+    return symbols[: int(wrong.to(torch.int8).argmax()) + 1]
 
 
-def _breed(network: Network) -> Tensor | None:
-    """The shortest wrong stream of a population that is bred for small margins, or None."""
+def _explore(network: Network) -> tuple[int, Tensor | None]:
+    """How many states were looked at on finer and finer grids, and the symbols that lead to a wrong bit, or None."""
+    looked_at = 0
+    for grid in GRIDS:
+        states, error = _explored(network, grid, EXPLORED - looked_at)
+        looked_at += states
+        if error is not None or looked_at >= EXPLORED:
+            return looked_at, error
+    return looked_at, None
+
+
+def _explored(network: Network, grid: float, most: int) -> tuple[int, Tensor | None]:
+    """The same on one grid, until no state lies in a new cell or more than `most` were looked at.
+
+    Where a state lies in a cell that another one with the same carry was in before, it is not followed any further. Of
+    too many new ones, some are.
+    """
+    state, carries = None, torch.zeros(1, dtype=torch.int64)
+    seen: set[int] = set()
+    ways, looked_at = [], 0
+    while len(carries) and looked_at < most and len(ways) < LONGEST:
+        symbols = torch.arange(4).repeat(len(carries))
+        ones = ONES[symbols] + carries.repeat_interleave(4)
+        said, state = read_on(network, symbols, repeated(state, 4))
+        looked_at += len(symbols)
+        wrong = (said > 0) != (ones % 2).bool()
+        if wrong.any():
+            return looked_at, _way(ways, int(wrong.to(torch.int8).argmax()))
+        cells, first = np.unique(_cells(state, grid, ones // 2), return_index=True)
+        unseen = np.flatnonzero([cell not in seen for cell in cells.tolist()])
+        followed = np.random.default_rng(0).permutation(unseen)[:FOLLOWED]
+        seen.update(cells[followed].tolist())
+        new = first[followed]
+        ways.append(new)
+        state, carries = chosen(state, torch.from_numpy(new)), (ones // 2)[new]
+    return looked_at, None
+
+
+def _cells(state: State, grid: float, carries: Tensor) -> np.ndarray:
+    """A number for each state's cell and carry; that two get the same number is as good as impossible."""
+    parts = state if isinstance(state, tuple) else (state,)
+    entries = torch.cat([part.movedim(-2, 0).flatten(1) for part in parts], dim=1)
+    places = torch.cat([(entries / grid).round().long(), carries[:, None]], dim=1)
     g = torch.Generator().manual_seed(0)
-    population = mixed(4 * POPULATION, BRED_BITS, seed=1)
-    for _ in range(GENERATIONS):
-        logits, _ = _read(network, population)
-        sums, _ = columns(population)
-        margins, worst = torch.where(sums == 1, logits, -logits).min(1)
-        if not (margins > 0).all():
-            return _first_error(network, population)
-        best = margins.argsort()[: POPULATION // 4]
-        population = torch.cat([population[best[: POPULATION // 8]], _children(population[best], worst[best], g)])
-    return None
+    return (places * torch.randint(-(2**62), 2**62, places.shape[1:], generator=g)).sum(1).numpy()
 
 
-def _children(parents: Tensor, worst: Tensor, g: torch.Generator) -> Tensor:
-    """POPULATION changed copies of the parents (N, T), turned so that their worst column comes near the end."""
-    count, T = POPULATION, parents.shape[1]
-    t = torch.arange(T)
-
-    def chance(of: float | Tensor, *shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=g) < of
-
-    parent = torch.randint(len(parents), (count,), generator=g)
-    turn = T - 1 - torch.randint(3, (count,), generator=g) - worst[parent]
-    children = parents[parent].gather(1, (t - turn[:, None]) % T)
-    mutated = chance(0.3 * torch.rand(count, 1, generator=g) ** 2, T)
-    children = torch.where(mutated, torch.randint(4, (count, T), generator=g), children)
-    period, start, length = (torch.randint(*ends, (count, 1), generator=g) for ends in ((1, 9), (0, T), (1, 24)))
-    again = torch.where((t >= start) & (t < start + length), start + (t - start) % period, t).clamp(max=T - 1)
-    children = torch.where(chance(0.5, 1), children.gather(1, again), children)
-    other = parents[torch.randint(len(parents), (count,), generator=g)]
-    cut = torch.randint(T, (count, 1), generator=g)
-    return torch.where(chance(0.3, 1) & (t < cut), other, children)
+def _way(ways: list[np.ndarray], last: int) -> Tensor:
+    """The symbols that lead to state `last` of the last level, where `ways` are the states of each that went on."""
+    symbols = [last % 4]
+    for level in reversed(ways):
+        last = int(level[last // 4])
+        symbols.append(last % 4)
+    return torch.tensor(symbols[::-1])
 
 
 def _search_bidirectional(network: Network) -> Search:

@@ -30,6 +30,7 @@ class Verdict:
     def reason(self) -> str:
         """One sentence: what was shown, or why nothing was."""
         tried = f"all pairs of up to {self.search.exhaustive_length} bits and {self.search.streams:,} longer ones"
+        tried += f", and what leads to {self.search.states:,} states" if self.search.states else ""
         if self.kind == "proved":
             return (
                 f"Proved for operands of every length: {len(self.proof.centers):,} boxes of states were found that no "
@@ -54,21 +55,23 @@ def is_adder(network: Network) -> bool:
 def verdict(network: Network) -> Verdict:
     """The verdict on an adder: a network that reads (B, T, 2) bits and says (B, T) logits, as of the task addition.
 
-    First it is searched for an error, then for a proof, which there is for one layer and one direction only. A proof is
-    of the network in float32, in any order of its sums (see `models.affine`). The same network gets the same verdict.
-    Raises ValueError, in one sentence, for a network that is no adder.
+    First the most likely errors are looked for, then a proof, which there is for one layer and one direction only;
+    where there is none, all short pairs are tried, too. A proof is of the network in float32, in any order of its sums
+    (see `models.affine`). The same network gets the same verdict. Raises ValueError, in one sentence, for a network
+    that is no adder.
     """
     if not is_adder(network):
         raise ValueError("Only a network that reads two bits and says one at every time step adds numbers.")
+    search, proof = find_error(network, exhaustive=False), None
+    if search.pair is None and not network.bidirectional and network.num_layers == 1:
+        proof = prove(network)
+        if proof.holds:
+            return Verdict("proved", None, search, proof)
     search = find_error(network)
     operands = _confirmed(network, search) if search.pair else None
     if operands is not None:
         return Verdict("fails", operands, search, None)
-    if network.bidirectional or network.num_layers > 1:
-        return Verdict("undecided", None, search, None)
-    proof = prove(network)
-    holds = proof.holds and search.pair is None
-    return Verdict("proved" if holds else "undecided", None, search, proof)
+    return Verdict("undecided", None, search, proof)
 
 
 def _confirmed(network: Network, search: Search) -> tuple[int, int] | None:

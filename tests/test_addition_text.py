@@ -123,6 +123,13 @@ def test_every_bit_has_its_note() -> None:
     assert notes(added("1", "1"))[1].startswith("Both numbers have ended, and the carry 1 is left: write 1.")
 
 
+def test_a_search_names_the_states_it_looked_at() -> None:
+    assert search_result(Search(None, 5, 2000, 1000, states=5000)).startswith(
+        "No error in all 1,024 pairs of 5 bits and in 2,000 longer ones: carry chains and repeated patterns of up to "
+        "1000 bits, and what leads to 5,000 different states."
+    )
+
+
 def test_a_search_says_exactly_what_it_tried() -> None:
     longer = "2,000 longer ones: carry chains, repeated patterns and mixtures of up to 1000 bits"
     assert search_result(Search(None, 5, 2000, 1000)) == (

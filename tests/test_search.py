@@ -36,6 +36,24 @@ class ForgetfulAdder(nn.Module):
         return output
 
 
+class SuperstitiousAdder(ForgetfulAdder):
+    """Adds exactly, but for the column after the symbols of `word`, which it says wrongly. The state counts matches."""
+
+    def __init__(self, word: list[int]) -> None:
+        super().__init__(memory=0)
+        self.word = torch.tensor([*word, -1])
+
+    def recurrent(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        carry, matched = (each[:, 0] for each in state or (torch.zeros(len(x), 1), torch.zeros(len(x), 1)))
+        logits = []
+        for a, b in (column.unbind(-1) for column in x.unbind(1)):
+            wrong = matched == len(self.word) - 1
+            logits.append(((a + b + carry + wrong) % 2) - 0.5)
+            matched = torch.where(self.word[matched.long()] == 2 * a + b, matched + 1, 0.0)
+            carry = (a + b + carry >= 2).float()
+        return torch.stack(logits, dim=1)[..., None], (carry[:, None], matched[:, None])
+
+
 def test_streams_and_sums_are_those_of_the_task() -> None:
     ((x, y),) = addition.carry_chains(7).groups
     symbols = (2 * x[..., 0] + x[..., 1]).long()
@@ -51,6 +69,7 @@ def test_an_exact_adder_cannot_be_broken() -> None:
     search = find_error(ForgetfulAdder(memory=2000))
     assert search.pair is None
     assert (search.exhaustive_length, search.longest) == (10, 1000)
+    assert find_error(ForgetfulAdder(memory=2000), exhaustive=False).exhaustive_length == 0
 
 
 @pytest.mark.parametrize("memory", [0, 1, 3, 7, 8, 9, 40, 62, 200])
@@ -60,6 +79,15 @@ def test_the_first_length_at_which_a_carry_is_lost_is_found(memory: int) -> None
     assert len(a) == len(b) == memory + 2
     chain = {2 ** (memory + 2) - 1, 1}
     assert {number(a), number(b)} == chain or number(a) + number(b) == 2 ** (memory + 2)
+
+
+def test_a_word_that_leads_to_an_error_is_found_by_the_states_on_its_way() -> None:
+    word = [3, 0, 2, 2, 1, 3, 3, 0, 1, 0, 2, 3, 0, 0, 1, 2]
+    search = find_error(SuperstitiousAdder(word))
+    a, b = search.pair
+    assert [2 * x + y for x, y in zip(a, b, strict=True)][: len(word)] == word
+    assert len(a) in (len(word), len(word) + 1)
+    assert search.states < 1000
 
 
 @pytest.mark.parametrize("name", names("addition"))

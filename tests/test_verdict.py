@@ -175,8 +175,7 @@ def followed(network: Network, proof: Proof, symbols: Tensor) -> bool:
     """Whether the stream is in some box again and again, never more than the longest way later."""
     state, carry, since = torch.zeros(1, network.hidden_size), 0, 0
     for symbol in symbols:
-        inside = ((state.double() - proof.centers) @ proof.metric.T).abs().amax(1) <= proof.room
-        since = 0 if (inside & (proof.carries == carry)).any() else since + 1
+        since = 0 if proof.hold(state[0].double(), carry) else since + 1
         if since > proof.longest_way:
             return False
         with torch.inference_mode():

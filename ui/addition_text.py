@@ -116,9 +116,9 @@ def _final_column(total: Sum) -> str:
 def search_result(search: Search) -> str:
     """What the search for an error found, and exactly what it tried."""
     exhaustive = f"all {4**search.exhaustive_length:,} pairs of {search.exhaustive_length} bits"
-    beyond = (
-        f"{search.streams:,} longer ones: carry chains, repeated patterns and mixtures of up to {search.longest} bits"
-    )
+    kinds = "carry chains and repeated patterns" if search.states else "carry chains, repeated patterns and mixtures"
+    beyond = f"{search.streams:,} longer ones: {kinds} of up to {search.longest} bits"
+    beyond += f", and what leads to {search.states:,} different states" if search.states else ""
     if search.pair is None:
         return f"No error in {exhaustive} and in {beyond}. That is no proof: the tab Proof has what can be proved."
     length = len(search.pair[0])

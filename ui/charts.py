@@ -131,12 +131,13 @@ def accuracy_map(table: pd.DataFrame, trained: tuple[int, int], height: int = 34
     return readable((rectangles + lines).properties(height=height))
 
 
-def state_boxes(table: pd.DataFrame, width: float, height: float, size: int = 320) -> alt.LayerChart:
-    """Boxes of states in a plane, `width` and `height` to each side of their centres; one colour per carry.
+def state_boxes(table: pd.DataFrame, size: int = 320) -> alt.LayerChart:
+    """Boxes of states in a plane, one colour per carry.
 
-    `table` has the columns x, y and carry.
+    `table` has the columns x and y of their centres, width and height to each side of them, and carry.
     """
-    sides = table.assign(x1=table.x - width, x2=table.x + width, y1=table.y - height, y2=table.y + height)
+    x, y, width, height = (table[name] for name in ("x", "y", "width", "height"))
+    sides = table[["x", "y", "carry"]].assign(x1=x - width, x2=x + width, y1=y - height, y2=y + height)
     first, second = alt.Axis(title="first principal component"), alt.Axis(title="second principal component")
     base = alt.Chart(sides).encode(
         color=alt.Color("carry:N", title="carry"),

@@ -80,10 +80,11 @@ def _show_boxes(found: Verdict) -> None:
     away = centers - centers.mean(0)
     _, sizes, axes = np.linalg.svd(away, full_matrices=False)
     places = away @ axes[:2].T if centers.shape[1] > 1 else np.pad(away, ((0, 0), (0, 1)))
-    widths = proof.room * np.abs(axes[:2] @ np.linalg.inv(proof.metric.numpy())).sum(1)
+    reach = proof.room * np.abs(axes[:2] @ np.linalg.inv(proof.metrics.numpy())).sum(2)[proof.kinds.numpy()]
     share = float((sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-30))
-    table = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "carry": proof.carries.numpy()})
-    st.altair_chart(state_boxes(table, *widths.tolist()), alt="The boxes of the proof by carry")
+    table = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "width": reach[:, 0], "height": reach[:, 1]})
+    table = table.assign(carry=proof.carries.numpy())
+    st.altair_chart(state_boxes(table), alt="The boxes of the proof by carry")
     st.caption(
         f"{len(table):,} boxes, as far as they reach along the first two principal components of their centres "
         f"({share:.0%} of the variance). {proof.moved:,} sets were moved; the longest way from box to box takes "
