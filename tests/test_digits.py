@@ -57,6 +57,15 @@ def test_without_mnist_one_sentence_says_where_to_put_it(tmp_path: Path, monkeyp
     assert str(tmp_path) in str(caught.value)
 
 
+def test_damaged_files_are_called_damaged_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNN_LAB_DATA", str(tmp_path))
+    digits.raw_folder().mkdir(parents=True)
+    for name in digits.FILES:
+        (digits.raw_folder() / name).write_bytes(b"not MNIST")
+    with pytest.raises(DataError, match=r"^MNIST's files in .* are damaged .*: delete them, .*\.$"):
+        digits.mnist(train=True)
+
+
 def test_scikit_learns_digits_have_mnists_form_and_a_fixed_split() -> None:
     settings = TASKS["digits"].defaults.with_data(dataset="sklearn")
     data, again = digits.load_data(settings), digits.load_data(settings)

@@ -47,15 +47,22 @@ def available() -> bool:
 def mnist(train: bool) -> tuple[Tensor, Tensor]:
     """MNIST's 60,000 training images or its 10,000 test images: (N, 28, 28) float32 in [0, 1] and (N,) int64.
 
-    Downloads them, with a progress bar, where they are not on this machine. Raises DataError when that fails.
+    Downloads them, with a progress bar, where they are not on this machine. Raises DataError when that fails, and for
+    files that are there but damaged.
     """
     from torchvision.datasets import MNIST  # noqa: PLC0415 (it takes more than a second to import)
 
     try:
         fetch(raw_folder(), bar=True)
-        dataset = MNIST(folder(), train=train)
     except (OSError, RuntimeError, ValueError) as error:
         raise DataError(missing(error)) from error
+    try:
+        dataset = MNIST(folder(), train=train)
+    except (OSError, RuntimeError, ValueError, AssertionError) as error:  # torchvision asserts what a file must be
+        raise DataError(
+            f"MNIST's files in {raw_folder()} are damaged ({type(error).__name__}): delete them, and they are "
+            "downloaded again, or choose the dataset sklearn."
+        ) from error
     return dataset.data.float() / 255, dataset.targets
 
 
