@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from models import Network
 from training.metrics import evaluate
+from training.options import change
 from training.tasks import TASKS, addition
 
 
@@ -71,6 +72,14 @@ def test_generated_pairs_are_repeatable_and_split_80_to_20() -> None:
     data = addition.load_data(TASKS["addition"].defaults)
     assert (len(data.train), len(data.test), len(data.validation)) == (40_000, 10_000, 10_000)
     assert data.train.groups[0][0].shape == (40_000, 6, 2)
+
+
+@given(st.integers(1, 6), st.integers(1, 5), st.integers(5, 40))
+def test_the_size_is_that_of_the_data(length: int, elements: int, num_batches: int) -> None:
+    changes = {"length": length, "elements_in_batch": elements, "num_batches": num_batches}
+    settings = change(TASKS["addition"].defaults, changes)
+    ((x, _),) = addition.load_data(settings).train.groups
+    assert addition.size(settings) == x.shape[:2]
 
 
 def test_bit_accuracy_and_whole_sum_accuracy() -> None:

@@ -112,6 +112,16 @@ def test_data_with_questions_have_one_element_more() -> None:
     assert recall.size(settings) == (4000, 11)
 
 
+@given(st.sampled_from(list(recall.QUERIES)), st.integers(3, 9), st.integers(1, 5), st.integers(5, 40))
+def test_the_size_is_that_of_the_data(query: str, longest: int, elements: int, num_batches: int) -> None:
+    changes = {"query": query, "longest": longest, "elements_in_batch": elements, "num_batches": num_batches}
+    settings = change(TASKS["recall"].defaults, changes)
+    train = recall.load_data(settings).train
+    sequences, T = recall.size(settings)
+    assert sequences == len(train)
+    assert T >= max(x.shape[1] for x, _ in train.groups)
+
+
 def test_a_fixed_index_is_checked_and_one_that_is_told_is_not() -> None:
     assert change(TASKS["recall"].defaults, {"query": "any", "longest": 5, "index": 7}).data["query"] == "any"
 

@@ -155,8 +155,9 @@ def check(settings: Settings) -> None:
 
 
 def size(settings: Settings) -> tuple[int, int]:
-    """80 % of the generated pairs, and a time step more than bits."""
-    return settings.data["num_batches"] * settings.data["elements_in_batch"] * 4 // 5, settings.data["length"] + 1
+    """The pairs to train on, as `load_data` counts them, and a time step more than bits."""
+    num_batches = settings.data["num_batches"]
+    return settings.data["elements_in_batch"] * (num_batches - num_batches // 5), settings.data["length"] + 1
 
 
 def source(settings: Settings) -> str:

@@ -220,9 +220,10 @@ def check(settings: Settings) -> None:
 
 
 def size(settings: Settings) -> tuple[int, int]:
-    """80 % of the generated sequences, and the elements of the longest."""
+    """The sequences to train on, as `load_data` counts them, and the elements of the longest."""
+    num_batches = settings.data["num_batches"]
     elements = settings.data["longest"] + (query(settings.data) == "any")
-    return settings.data["num_batches"] * settings.data["elements_in_batch"] * 4 // 5, elements
+    return settings.data["elements_in_batch"] * (num_batches - num_batches // 5), elements
 
 
 def source(settings: Settings) -> str:
