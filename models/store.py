@@ -108,7 +108,7 @@ def _find(name_or_path: str | Path) -> Path:
 def _card(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     try:
         card = json.loads(metadata["card"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:  # the last: thousands of brackets
         raise WeightsError(f"{path.name} carries no card, so it was not written by RNN Lab.") from error
     missing = [name for name in SHAPE if not isinstance(card, dict) or name not in card]
     if missing:

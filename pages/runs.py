@@ -303,7 +303,7 @@ def show_upload() -> None:
         try:
             with st.spinner("Measuring it on the test data ..."):
                 run = upload(file.getvalue(), file.name)
-        except (WeightsError, DataError, RunError, OSError) as error:
+        except (ValueError, DataError, RunError, OSError) as error:
             st.error(str(error))
             return
         st.session_state["runs_uploaded"] = file.file_id

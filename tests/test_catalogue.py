@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import Network, WeightsError, load, names, save
+from models.store import WEIGHTS
 from training import catalogue, runs
-from training.catalogue import curves_csv, differing, entry, smoothed, upload
+from training.catalogue import CALIBRATION, curves_csv, differing, entry, smoothed, upload
 from training.runs import RunError
+from training.task import DataError
 from training.tasks import TASKS
 from training.worker import execute
 
@@ -30,6 +32,15 @@ def weights(path: Path, **changes: object) -> bytes:
     network.card = network.card | changes
     save(network, path)
     return path.read_bytes()
+
+
+def recarded(content: bytes, **changes: object) -> bytes:
+    """The weights file with things on its card that the lab would not write."""
+    header = int.from_bytes(content[:8], "little")
+    about = json.loads(content[8 : 8 + header])
+    about["__metadata__"]["card"] = json.dumps(json.loads(about["__metadata__"]["card"]) | changes)
+    text = json.dumps(about).encode()
+    return len(text).to_bytes(8, "little") + text + content[8 + header :]
 
 
 def test_every_shipped_model_is_listed_with_its_figures() -> None:
@@ -103,18 +114,48 @@ def test_an_upload_is_measured_anew_and_can_be_chosen(tmp_path: Path) -> None:
         {"loss": "cross_entropy"},
         {"data": {"length": 10**9}},
         {"seed": True},
+        {"refusal_threshold": 1.5},
+        {"refusal_threshold": "low"},
+        {"refusal_threshold": float("nan")},
+        {"temperature": None},
+        {"data": {"num_batches": 100_000, "elements_in_batch": 10_000, "length": 30}},
     ],
 )
 def test_an_upload_whose_card_does_not_fit_is_refused_in_one_sentence(changes: dict, tmp_path: Path) -> None:
     content = weights(tmp_path / "odd.safetensors")
-    header = int.from_bytes(content[:8], "little")
-    about = json.loads(content[8 : 8 + header])
-    about["__metadata__"]["card"] = json.dumps(json.loads(about["__metadata__"]["card"]) | changes)
-    text = json.dumps(about).encode()
     with pytest.raises(WeightsError) as caught:
-        upload(len(text).to_bytes(8, "little") + text + content[8 + header :], "odd.safetensors")
+        upload(recarded(content, **changes), "odd.safetensors")
     assert "odd.safetensors" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert runs.all_runs() == []
+
+
+def test_an_upload_still_knows_when_it_sees_no_digit() -> None:
+    content = (WEIGHTS / "digits-best.safetensors").read_bytes()
+    run = upload(recarded(content, data={"dataset": "sklearn", "augmentation": "none"}), "copy.safetensors")
+    mine, shipped = load(run.weights).card, load("digits-best").card
+    assert {key: mine[key] for key in CALIBRATION} == {key: shipped[key] for key in CALIBRATION}
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (KeyError("refusal_threshold"), "odd.safetensors: its card does not say refusal_threshold."),
+        (RuntimeError("no memory\nat line 3"), "odd.safetensors could not be measured: no memory."),
+        (MemoryError(), "odd.safetensors could not be measured: MemoryError."),
+        (DataError("There are no data."), "There are no data."),
+    ],
+)
+def test_an_upload_that_cannot_be_measured_is_refused_in_one_sentence(
+    error: Exception, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> dict[str, float]:
+        raise error
+
+    monkeypatch.setitem(TASKS, "addition", replace(TASKS["addition"], exam=fail))
+    with pytest.raises((WeightsError, DataError)) as caught:
+        upload(weights(tmp_path / "odd.safetensors"), "odd.safetensors")
+    assert str(caught.value) == sentence
     assert runs.all_runs() == []
 
 

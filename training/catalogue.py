@@ -5,6 +5,7 @@ import io
 import math
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
@@ -14,15 +15,16 @@ from typing import Any
 from models.store import WEIGHTS, WeightsError, card, load, names, save
 from training import runs
 from training.card import card as new_card
-from training.estimate import num_parameters
+from training.estimate import check_data, num_parameters
 from training.fit import Progress
 from training.options import change, options
 from training.runs import Run
-from training.task import Settings
+from training.task import DataError, Settings
 from training.tasks import TASKS
 
 LARGEST_UPLOAD = 32 * 1024**2  # bytes; the largest network that can be trained here takes 26 MB
 MOST_PROGRESS = 20_000  # lines of progress that are taken from a file
+CALIBRATION = {"temperature": 100.0, "refusal_threshold": 1.0}  # what a task's `calibrate` notes on a card: 0 to this
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,10 @@ def upload(content: bytes, name: str) -> Run:
         path = Path(folder) / Path(name).name
         path.write_bytes(content)
         network = load(path)
-    settings, curves = _checked(network.card, name), _curves(network.card)
-    network.card = new_card(network, settings, curves, command="uploaded")
+    settings, curves = checked(network.card, name), _curves(network.card)
+    with measuring(settings, name):
+        about = new_card(network, settings, curves, command="uploaded")
+    network.card = {key: network.card[key] for key in CALIBRATION if key in network.card} | about
     run = runs.create(settings, runs.tidy(Path(name).stem))
     for progress in curves:
         run.append(progress)
@@ -138,8 +142,8 @@ def upload(content: bytes, name: str) -> Run:
     return run
 
 
-def _checked(about: dict[str, Any], name: str) -> Settings:
-    """The settings on a card, each of them in range and in keeping with its task."""
+def checked(about: dict[str, Any], name: str) -> Settings:
+    """The settings on the card of the file `name`, each in range and in keeping with its task; else WeightsError."""
     task = TASKS.get(str(about.get("task")))
     if task is None:
         raise WeightsError(f"{name}: its card names none of the tasks {', '.join(TASKS)}.")
@@ -150,9 +154,32 @@ def _checked(about: dict[str, Any], name: str) -> Settings:
     known = {option.name for option in options(task)}
     values = {key: value for key, value in {**about, **data}.items() if key in known}
     try:
-        return change(task.defaults, values)
+        settings = change(task.defaults, values)
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{name}: its card has a setting that this lab does not know: {error}") from error
+    for key, largest in CALIBRATION.items():
+        number = about.get(key, 0.0)
+        if type(number) not in (int, float) or not 0 <= number <= largest:
+            raise WeightsError(f"{name}: the {key.replace('_', ' ')} on its card must lie between 0 and {largest:g}.")
+    return settings
+
+
+@contextmanager
+def measuring(settings: Settings, name: str) -> Iterator[None]:
+    """Within it the network in the file `name` is measured: WeightsError, in one sentence, where that can't be done.
+
+    Data that would fill the memory are not made. A DataError passes: it says itself what to do.
+    """
+    try:
+        check_data(settings)
+        yield
+    except DataError:
+        raise
+    except KeyError as error:
+        raise WeightsError(f"{name}: its card does not say {error.args[0]}.") from error
+    except (RuntimeError, ValueError, MemoryError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise WeightsError(f"{name} could not be measured: {reason}.") from error
 
 
 def _curves(about: dict[str, Any]) -> list[Progress]:

@@ -1,5 +1,6 @@
-"""How long a run will take on this machine, from two short measurements, and what is too large for it."""
+"""What this machine can do: its cores, how long a run takes on it, from two measurements, and what is too large."""
 
+import os
 import time
 from functools import cache
 
@@ -18,16 +19,28 @@ LONGEST_RUN = 6 * 60 * 60  # seconds: others wait for their turn
 LARGEST_DATA = 2 * 1024**3  # bytes: all of them are held in memory
 
 
+def cores() -> int:
+    """How many processes may really run at once: a container may be given fewer cores than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def check_size(settings: Settings, seeds: int = 1) -> None:
     """Raise ValueError, in one sentence, for a run that is too large for a machine that others use too."""
+    check_data(settings, seeds)
+    if seconds(settings, seeds) > LONGEST_RUN:
+        hours = seconds(settings, seeds) / 3600
+        raise ValueError(f"This run would take about {hours:,.0f} hours: choose fewer epochs or a smaller network.")
+
+
+def check_data(settings: Settings, seeds: int = 1) -> None:
+    """Raise ValueError, in one sentence, for data that are too large for the memory of any machine."""
     sequences, T = TASKS[settings.task].size(settings)
     numbers = 2 * sequences * T * TASKS[settings.task].input_size  # validation and test data too
     gigabytes = seeds * numbers * 4 / 1024**3
     if gigabytes * 1024**3 > LARGEST_DATA:
         raise ValueError(f"This data would take {gigabytes:,.0f} GB of memory: choose fewer or smaller batches.")
-    if seconds(settings, seeds) > LONGEST_RUN:
-        hours = seconds(settings, seeds) / 3600
-        raise ValueError(f"This run would take about {hours:,.0f} hours: choose fewer epochs or a smaller network.")
 
 
 def seconds(settings: Settings, seeds: int = 1) -> float:
