@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from models import load
@@ -19,7 +22,7 @@ from training.estimate import seconds
 from training.fit import DivergedError, build, fit
 from training.seeds import LAST_SEED, MOST_SEEDS, best_seed, check_seeds, median, of_seed
 from training.stacked import StackedNetwork, StackedProgress, build_stacked, fit_stacked
-from training.task import Settings
+from training.task import Settings, Task
 from training.tasks import TASKS
 from training.worker import execute
 from ui.background import engine as server_engine
@@ -116,6 +119,39 @@ def test_what_cannot_be_trained_at_once_is_said_in_one_sentence(
         check_seeds(replace(QUICK, **changes), seeds)
 
 
+ADDITION, RECALL = (TASKS[name] for name in ("addition", "recall"))
+
+
+@given(
+    task=st.sampled_from([ADDITION, RECALL]),
+    batch_size=st.integers(1, 40),
+    elements=st.integers(1, 12),
+    num_batches=st.integers(5, 25),
+    noise=st.sampled_from([0.0, 0.3]),
+)
+def test_what_is_let_through_can_be_trained_at_once(
+    task: Task, batch_size: int, elements: int, num_batches: int, noise: float
+) -> None:
+    data = {"elements_in_batch": elements, "num_batches": num_batches}
+    data |= {"state_noise": noise} if task is ADDITION else {}
+    wanted = replace(task.defaults, hidden_size=2, epochs=1, batch_size=batch_size).with_data(**data)
+    try:
+        check_seeds(wanted, 2)
+    except ValueError:
+        return
+    next(fit_stacked(build_stacked(wanted, [0, 1]), wanted, [0, 1]))
+
+
+@pytest.mark.parametrize("changes", [{"data": QUICK.data | {"state_noise": 0.3}}, {"readout": "pooled"}])
+def test_what_training_would_refuse_is_refused_before_it_in_the_same_sentence(changes: dict[str, Any]) -> None:
+    wanted = replace(QUICK, **changes)
+    with pytest.raises(ValueError, match=r"only .*\.$") as before:
+        check_seeds(wanted, 3)
+    with pytest.raises(ValueError, match=r"only .*\.$") as within:
+        next(fit_stacked(build_stacked(QUICK, SEEDS), wanted, SEEDS))
+    assert str(before.value) == str(within.value)
+
+
 def wait_for(condition: object, seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -152,6 +188,9 @@ def test_the_command_line_trains_many_seeds(tmp_path: Path, capsys: pytest.Captu
     with pytest.raises(SystemExit):
         main(f"train recall --seeds 3 --batch-size 30 --out {out}".split())
     assert "all batches are full" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(f"train addition --seeds 3 --state-noise 0.3 --out {out}".split())
+    assert "without state noise" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -183,3 +222,15 @@ def test_the_page_trains_many_seeds_and_shows_their_spread() -> None:
     assert run.seeds == range(3)
     assert any("median **" in element.value for element in app.markdown)
     assert any("one line for each of the 3 seeds" in element.value for element in app.caption)
+
+
+@pytest.mark.usefixtures("own_engine")
+def test_the_page_says_at_once_what_many_seeds_cannot_be_trained_with() -> None:
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=60)
+    app.switch_page("pages/addition.py")
+    app.query_params["addition_tab"] = "Train"
+    app.query_params["train_addition_seeds"] = "8"
+    app.query_params["train_addition_state_noise"] = "0.3"
+    app.run()
+    assert ["without state noise" in error.value for error in app.error] == [True]
+    assert "Train" not in [button.label for button in app.button]

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Callable
 
 from training.fit import SMALLEST_FOR_BFLOAT16, DivergedError, Progress
-from training.stacked import StackedProgress
+from training.stacked import StackedProgress, check_stackable
 from training.task import Settings, Task
 from training.tasks import TASKS
 
@@ -29,6 +29,7 @@ def check_seeds(settings: Settings, seeds: int) -> None:
             f"Many seeds are trained at once only with fewer than {SMALLEST_FOR_BFLOAT16} hidden units: choose fewer, "
             "or one seed."
         )
+    check_stackable(settings)
     if settings.seed + seeds - 1 > LAST_SEED:
         raise ValueError(f"The last of these seeds would be above {LAST_SEED:,}: choose a lower seed.")
     sequences, _ = TASKS[settings.task].size(settings)

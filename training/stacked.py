@@ -230,11 +230,19 @@ def _resume(
     return int(metadata["step"])
 
 
-def _check(data: list[Data], settings: Settings) -> None:
+def check_stackable(settings: Settings) -> None:
+    """Raise ValueError, in one sentence, for settings that can't be trained from many seeds whatever the data are."""
     if settings.data.get("state_noise"):
         raise ValueError("Many seeds can be trained together only without state noise: train one seed, or set it to 0.")
-    ragged = any(len(x) % settings.batch_size for each in data for x, _ in each.train.groups)
-    if ragged or settings.readout == "pooled":
+    if settings.readout == "pooled":
+        raise ValueError(
+            "Many seeds can be trained together only without the pooled readout: train one seed, or choose another."
+        )
+
+
+def _check(data: list[Data], settings: Settings) -> None:
+    check_stackable(settings)
+    if any(len(x) % settings.batch_size for each in data for x, _ in each.train.groups):
         raise ValueError(
             f"Many seeds can be trained together only where all batches are full, and those of {settings.batch_size} "
             "are not: choose a batch size that divides the number of sequences generated together, or train one seed."
