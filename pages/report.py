@@ -254,6 +254,8 @@ with st.container(key="report"):
         "`python -m training report`. Whiskers and bands say how far seeds differ; hollow diamonds "
         "are the report's values."
     )
+    with st.expander("How a verdict is reached"):
+        explain(claims.RULE)
     for heading, part, show in SECTIONS:
         st.header(heading, anchor=part)
         if (found := results(part)) is not None:

@@ -1,7 +1,8 @@
 """The lab report's conclusions, each judged by what `training.report` measured. Results in, sentences out.
 
-A claim that one setting beats another is put to a paired t-test over seeds (`training.statistics.paired`), at 5 %, two
-sided. A claim that a setting solves a task is put to a count of the seeds that do.
+A claim that one setting beats another is put to a paired t-test over seeds (`training.statistics.paired_together`), at
+5 %, two sided, corrected for the number of comparisons. A claim that a setting solves a task is put to a count of the
+seeds that do. `RULE` says how verdicts follow from them.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from training import reported
-from training.statistics import Mean, Paired, mean, paired
+from training.statistics import SIGNIFICANT, Mean, Paired, mean, paired_together
 
 HOLDS, FAILS, DEPENDS = "holds", "does not hold", "depends on the seed"
 # A setting solves a task when at least this share of its seeds do; it does not when at most the rest do.
 MOST = 0.95
 PERFECT = 1.0
+# With fewer seeds than these, that none favours a claim happens by chance more often than SIGNIFICANT: 1 in 2^4 is 6 %.
+ENOUGH = 5
 Results = dict[str, Any]
 Row = dict[str, Any]
 
@@ -29,16 +32,40 @@ class Claim:
     test: str
 
 
-T_TEST = "paired t-test over seeds, two sided, at 5 %"
-COUNT = f"share of the seeds; “most” means at least {MOST:.0%}".replace("%", " %")
+def percent(number: float, digits: int = 1) -> str:
+    """A fraction in per cent."""
+    return f"{100 * number:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
-def of_all(comparisons: Iterable[Paired]) -> str:
-    """Holds when the first is better in every comparison, does not when the second is in any; else it depends."""
-    better = [comparison.better for comparison in comparisons]
-    if any(each < 0 for each in better):
-        return FAILS
-    return HOLDS if all(each > 0 for each in better) else DEPENDS
+T_TEST = "paired t-test over seeds, two sided, at 5 %, with Holm's correction for a claim's comparisons"
+COUNT = f"share of the seeds; “most” means at least {percent(MOST, 0)}"
+RULE = f"""A claim that one setting *beats* another holds where a paired t-test over seeds says so beyond chance, and
+does not hold where it says the reverse. Where the test finds no difference, the seeds are counted. If at most
+{percent(1 - MOST, 0)} of them (of {ENOUGH} or more) favour the claim, there is nothing to see, and it does not hold.
+Otherwise seeds differ in direction, or are too few to tell: which setting is better depends on the seed. A claim that a
+setting *solves* a task holds if at least {percent(MOST, 0)} of its seeds do, and does not if at most
+{percent(1 - MOST, 0)} do.
+
+A claim about several settings holds if it holds in each of them, and does not if it fails in any. It takes several
+tests, one of which may find something by mere chance: *Holm's correction* raises their p-values so that this happens to
+at most {percent(SIGNIFICANT, 0)} of such claims."""
+
+
+def of_comparison(comparison: Paired) -> str:
+    """Whether the first setting beats the second: as the test says, or, where it says neither, as the seeds do.
+
+    To find no difference is not to find that there is none: that takes enough seeds, of which hardly any favours it.
+    """
+    if comparison.better:
+        return HOLDS if comparison.better > 0 else FAILS
+    hardly_any = of_share(comparison.wins / comparison.n) == FAILS
+    return FAILS if hardly_any and comparison.n >= ENOUGH else DEPENDS
+
+
+def of_all(verdicts: Iterable[str]) -> str:
+    """A claim about several settings holds when it holds in each, does not when it fails in any; else it depends."""
+    every = set(verdicts)
+    return FAILS if FAILS in every else HOLDS if every == {HOLDS} else DEPENDS
 
 
 def of_share(share: float) -> str:
@@ -49,11 +76,6 @@ def of_share(share: float) -> str:
 def share(values: list[float], reached: float = PERFECT) -> float:
     """The share of the seeds that reach a value."""
     return sum(value >= reached for value in values) / len(values)
-
-
-def percent(number: float, digits: int = 1) -> str:
-    """A fraction in per cent."""
-    return f"{100 * number:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def interval(measured: Mean) -> str:
@@ -107,19 +129,19 @@ def _digits(results: Results, network: str, decay: float) -> list[float]:
 def gru_is_best(results: Results) -> Claim:
     """Section 3.1, Observations."""
     gru = _digits(results, "GRU", 0.0)
-    others = {name: paired(gru, _digits(results, name, 0.0)) for name in ("RNN", "BiLSTM")}
+    others = paired_together({name: (gru, _digits(results, name, 0.0)) for name in ("RNN", "BiLSTM")})
     because = "; ".join(against("GRU", name, comparison) for name, comparison in others.items())
-    return Claim("The unregularised GRU is the best of the three", of_all(others.values()), because + ".", T_TEST)
+    verdict = of_all(map(of_comparison, others.values()))
+    return Claim("The unregularised GRU is the best of the three", verdict, because + ".", T_TEST)
 
 
 def unregularised_is_better(results: Results) -> Claim:
     """Section 3.1: for all three networks."""
     networks = ("RNN", "GRU", "BiLSTM")
-    found = {name: paired(_digits(results, name, 0.0), _digits(results, name, 1e-3)) for name in networks}
+    found = paired_together({name: (_digits(results, name, 0.0), _digits(results, name, 1e-3)) for name in networks})
     because = "; ".join(against(f"{name} without", "with weight decay", each) for name, each in found.items())
-    return Claim(
-        "Networks without regularisation read better than with it", of_all(found.values()), because + ".", T_TEST
-    )
+    verdict = of_all(map(of_comparison, found.values()))
+    return Claim("Networks without regularisation read better than with it", verdict, because + ".", T_TEST)
 
 
 def recall_needs_ten(results: Results) -> Claim:
@@ -138,13 +160,13 @@ def recall_needs_ten(results: Results) -> Claim:
 def final_states_recall(results: Results) -> Claim:
     """Ours: which of the two read-outs the report used decides about its 47.0 %."""
     by = {name: find(results["rows"], hidden_size=2, readout=name)["test"] for name in ("final", "last")}
-    comparison = paired(by["final"], by["last"])
+    comparison = paired_together({"final": (by["final"], by["last"])})["final"]
     because = (
         f"With 2 hidden units: {interval(mean(by['final']))} when both directions are read where they end, "
         f"{interval(mean(by['last']))} when both are read at the last digit, where the backward one has seen one digit"
     )
     text = "A bidirectional network recalls better when each direction is read where it ends (not in the report)"
-    return Claim(text, of_all([comparison]), f"{because}; {against('final', 'last', comparison)}.", T_TEST)
+    return Claim(text, of_comparison(comparison), f"{because}; {against('final', 'last', comparison)}.", T_TEST)
 
 
 CELLS, SIZES = ("rnn", "gru", "lstm"), (2, 5, 10)
@@ -161,21 +183,30 @@ def _bits(row: Row) -> list[float]:
 
 def mse_beats_bce(results: Results) -> Claim:
     """Section 3.3.4: at every hidden size."""
-    found = {
-        f"{NAMES[cell]} of {size}": paired(
-            _adders(results, _bits, cell=cell, hidden_size=size, loss="mse"),
-            _adders(results, _bits, cell=cell, hidden_size=size, loss="bce"),
-        )
-        for cell in CELLS
-        for size in SIZES
-    }
-    better, worse = ([name for name, each in found.items() if each.better == sign] for sign in (1, -1))
+    found = paired_together(
+        {
+            f"{NAMES[cell]} of {size}": (
+                _adders(results, _bits, cell=cell, hidden_size=size, loss="mse"),
+                _adders(results, _bits, cell=cell, hidden_size=size, loss="bce"),
+            )
+            for cell in CELLS
+            for size in SIZES
+        }
+    )
+    verdicts = {name: of_comparison(each) for name, each in found.items()}
+    worse = [name for name, each in found.items() if each.better < 0]
+    better, fails, depends = (
+        [name for name, each in verdicts.items() if each == verdict and name not in worse]
+        for verdict in (HOLDS, FAILS, DEPENDS)
+    )
     because = (
-        f"Of nine comparisons (three cells, three sizes) MSE is better in {len(better)}{_listed(better)}, "
-        f"BCE in {len(worse)}{_listed(worse)}, and {9 - len(better) - len(worse)} show no difference beyond chance. "
+        f"Of {len(found)} comparisons (three cells, three sizes) MSE is better beyond chance in "
+        f"{len(better)}{_listed(better)}, BCE in {len(worse)}{_listed(worse)}. In {len(fails)}{_listed(fails)} hardly "
+        f"any seed is better with MSE, and in {len(depends)}{_listed(depends)} seeds differ in direction. "
         f"{against('MSE', 'BCE', found['LSTM of 2'])} (LSTM of 2)."
     )
-    return Claim("MSE gives better bit accuracy than BCE at every hidden size", of_all(found.values()), because, T_TEST)
+    text = "MSE gives better bit accuracy than BCE at every hidden size"
+    return Claim(text, of_all(verdicts.values()), because, T_TEST)
 
 
 def _listed(names: list[str]) -> str:
@@ -195,10 +226,9 @@ def ten_is_perfect(results: Results) -> Claim:
 
 
 def bce_needs_more(results: Results) -> Claim:
-    """Section 3.3.5: BCE needs a larger hidden size than MSE."""
+    """Section 3.3.5: BCE needs a larger hidden size than MSE. With which cell it does not say, so with each."""
     smallest = {loss: {cell: _smallest(results, cell, loss) for cell in CELLS} for loss in ("bce", "mse")}
-    needs = [smallest["bce"][cell] > smallest["mse"][cell] for cell in CELLS]
-    verdict = HOLDS if all(needs) else DEPENDS if any(needs) else FAILS
+    verdict = of_all(HOLDS if smallest["bce"][cell] > smallest["mse"][cell] else FAILS for cell in CELLS)
     said = "; ".join(
         f"{NAMES[cell]}: BCE {_size(smallest['bce'][cell])}, MSE {_size(smallest['mse'][cell])}" for cell in CELLS
     )
@@ -222,21 +252,21 @@ def small_mse_generalises(results: Results) -> Claim:
     def longest(row: Row) -> list[float]:
         return row["longest"][kind]
 
-    found, shares = [], []
+    pairs, shares = {}, []
     for cell in CELLS:
         small, *large = (_adders(results, longest, cell=cell, hidden_size=size, loss="mse") for size in SIZES)
-        found += [paired(small, each) for each in large]
+        pairs |= {f"{cell} {size}": (small, each) for size, each in zip(SIZES[1:], large, strict=True)}
         counts = ", ".join(f"{size}: {percent(share(v), 0)}" for size, v in zip(SIZES, (small, *large), strict=True))
         shares.append(f"{NAMES[cell]} of {counts}")
     because = (
         f"Share of the seeds that add random numbers of {results['longest']} bits without a mistake: "
-        f"{'; '.join(shares)}. At lengths never trained on the larger networks do better than the "
-        "smallest, not worse."
+        f"{'; '.join(shares)}."
     )
-    if of_all(found) != FAILS:
-        because = because.rpartition(" At lengths")[0]
+    found = paired_together(pairs).values()
+    if all(each.better < 0 for each in found):
+        because += " At lengths never trained on the larger networks do better than the smallest, not worse."
     text = "MSE with 2 hidden units adds numbers of every length; with 5 and 10 it is overfitted to 5 bits"
-    return Claim(text, of_all(found), because, T_TEST + " on whole-sum accuracy")
+    return Claim(text, of_all(map(of_comparison, found)), because, T_TEST + ", on whole-sum accuracy")
 
 
 def perfect_is_correct(results: Results) -> Claim:
