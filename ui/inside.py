@@ -22,7 +22,8 @@ from ui.models import network
 from ui.timeline import STATE, Direction, Lane, Scale, Timeline, heat_lanes
 
 PARTS = ("States and gates", "Gradient through time", "What if", "Plane and fixed points")
-MOST_UNITS = {"right": 24, "left": 24, "down": 12}  # that are shown at once; of a larger layer those that respond most
+MOST_UNITS = {"right": 24, "left": 24, "down": 12}  # that are shown at once
+FIRST_ORDER = "how much they change"
 LARGEST_TO_REST = 64  # hidden units; beyond, looking for fixed points takes too long
 GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
 CANDIDATE = "candidate"  # the one "gate" that runs from -1 to 1
@@ -134,17 +135,25 @@ def show_states(reading: Reading) -> None:
 
 def sorted_units(reading: Reading, hidden: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The units to show, in the order that is asked for, and what their rows are called."""
-    asked = st.selectbox("Sort units by", ["number", *reading.signals], key=f"{reading.key}_sort", width=260)
-    H = hidden.shape[1]
-    if asked == "number":
-        busiest = np.argsort(-hidden.std(axis=0), kind="stable")[: MOST_UNITS[reading.direction]]
-        order = np.sort(busiest)
-        if len(order) < H:
-            st.caption(f"The {len(order)} of {H} units that change most.")
-        return order, [f"unit {unit + 1}" for unit in order]
-    found = correlations(hidden, np.asarray(reading.signals[asked], float))
-    order = np.argsort(-np.abs(found), kind="stable")[: MOST_UNITS[reading.direction]]
-    return order, [f"unit {unit + 1} ({found[unit]:+.2f})" for unit in order]
+    orders = [FIRST_ORDER, "number", *reading.signals]
+    asked = st.selectbox("Sort units by", orders, key=f"{reading.key}_sort", width=260)
+    if asked in reading.signals:
+        found = correlations(hidden, np.asarray(reading.signals[asked], float))
+        order = shown_units(reading, np.argsort(-np.abs(found), kind="stable"))
+        return order, [f"unit {unit + 1} ({found[unit]:+.2f})" for unit in order]
+    order = np.argsort(-hidden.std(axis=0), kind="stable") if asked == FIRST_ORDER else np.arange(hidden.shape[1])
+    order = shown_units(reading, order)
+    return order, [f"unit {unit + 1}" for unit in order]
+
+
+def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
+    """All units in their order, or of a larger layer the part that is asked for."""
+    most, H = MOST_UNITS[reading.direction], len(order)
+    if most >= H:
+        return order
+    parts = {f"{first + 1} to {min(first + most, H)} of {H}": first for first in range(0, H, most)}
+    asked = st.selectbox("In this order", list(parts), key=f"{reading.key}_units_{H}", width=160)
+    return order[parts[asked] : parts[asked] + most]
 
 
 def show_lanes(
@@ -258,12 +267,13 @@ def show_plane(reading: Reading) -> None:
         titles = tuple(f"principal component {n + 1} ({share:.0%})" for n, share in enumerate(seen.explained))
         st.caption(f"The first two principal components hold {sum(seen.explained):.0%} of the states' variance.")
     points = resting(reading, run, layer, backward, states)
-    decisions = decided(net, seen, states, points, reading) if layer == net.num_layers - 1 else None
+    decisions = decided(net, run, backward, seen, points, reading) if layer == net.num_layers - 1 else None
     st.altair_chart(trajectory(seen, states, list(reading.steps), decisions, points, titles))
     if decisions is not None:
         st.caption(
             "The ground: what the read-out would say of a state at that place"
-            + ("." if net.hidden_size == 2 else ", all other components being at their mean.")
+            + ("" if net.hidden_size == 2 else ", all other components being at their mean")
+            + (", and the other direction where it ended." if net.bidirectional else ".")
         )
 
 
@@ -311,12 +321,15 @@ def eigenvalues(points: list[FixedPoint]) -> pd.DataFrame:
 
 @torch.inference_mode()
 def decided(
-    net: Network, seen: Plane, states: np.ndarray, points: list[FixedPoint], reading: Reading
+    net: Network, run: Trace, backward: int, seen: Plane, points: list[FixedPoint], reading: Reading
 ) -> tuple[np.ndarray, list[str]] | None:
-    """What the read-out says at each place of the plane; None where it reads more than this one direction's state."""
-    if net.bidirectional or net.readout == "pooled":
+    """What the read-out says at each place of the plane; None where it reads more than one state of a direction."""
+    if net.readout == "pooled" or (net.bidirectional and net.readout != "final"):
         return None
-    places = torch.from_numpy(seen.lift(ground(seen, states, points))).float()
+    places = torch.from_numpy(seen.lift(ground(seen, run.hidden[-1, backward], points))).float()
+    if net.bidirectional:
+        end = torch.from_numpy(run.hidden[-1, 1 - backward, -1 if backward else 0]).expand(len(places), -1)
+        places = torch.cat([end, places] if backward else [places, end], dim=1)
     logits = net.linear(places)
     if net.output_size == 1:
         return (logits[:, 0] > 0).long().numpy(), ["0", "1"]
