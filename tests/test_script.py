@@ -1,5 +1,6 @@
 """The scripts that one can download: tidy, safe, and as good as the run that they repeat."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -7,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from models import load, names
-from models.store import card
+from models.store import card, save
 from training import runs
+from training.fit import Progress, build, fit
 from training.script import script
 from training.task import Settings
 from training.tasks import TASKS, digits
@@ -39,7 +42,11 @@ ANY_INDEX = replace(
 DIGITS = replace(TASKS["digits"].defaults, cell="rnn", hidden_size=64, num_layers=1, batch_size=1000, epochs=1)
 
 POOLED = replace(DIGITS, readout="pooled", loss="label_smoothing", schedule="two_cycles", bidirectional=True)
-SCRIPTED = [name for name in names() if name != "digits-best"]
+SCRIPTED = [name for name in names() if name not in ("digits-best", "addition-ideal-h2")]
+PROGRESS = Progress(80, 20_000, 1, 0.5, 0.5, {"bit_accuracy": 0.7}, 1.0).to_dict()
+
+
+STOPPED_CARD = ADDITION.to_dict() | {"curves": [PROGRESS, PROGRESS | {"step": 160}]}
 
 
 @pytest.mark.parametrize("name", SCRIPTED)
@@ -50,6 +57,8 @@ def test_every_shipped_models_script_compiles(name: str) -> None:
 def test_the_scripts_are_in_pythons_common_style(tmp_path: Path) -> None:
     for name in SCRIPTED:
         (tmp_path / f"{name}.py").write_text(script(card(name)))
+    (tmp_path / "stopped.py").write_text(script(STOPPED_CARD))
+    (tmp_path / "constant.py").write_text(script(STOPPED_CARD | {"schedule": "constant"}))
     for command in ("check", ("format", "--check")):
         arguments = [command] if isinstance(command, str) else command
         subprocess.run([sys.executable, "-m", "ruff", *arguments, "--isolated", str(tmp_path)], check=True)
@@ -64,14 +73,56 @@ def test_a_script_gets_the_runs_test_accuracy(settings: Settings, tmp_path: Path
     run = runs.create(settings)
     execute(run)
     about = load(run.weights).card
-    path = tmp_path / "script.py"
-    path.write_text(script(about))
-    done = subprocess.run([sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    printed = re.findall(r"test [a-z -]*accuracy (.*)", done.stdout)
+    printed = accuracies(script(about), tmp_path)
     shares = [f"{share:.2%}" for name, share in about["metrics"].items() if name.endswith("accuracy")]
     assert printed == shares[: len(printed)]
     assert len(printed) == (2 if settings.task == "addition" else 1)
+
+
+STOPPED = replace(ADDITION, epochs=1000, num_layers=1, bidirectional=False)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+@pytest.mark.parametrize("validations", [7, 20])  # in the midst of the first epoch; at the end of the second
+def test_the_script_of_a_stopped_run_ends_at_its_best_network(schedule: str, validations: int, tmp_path: Path) -> None:
+    run = runs.create(replace(STOPPED, schedule=schedule))
+    network, data = build(run.settings), TASKS["addition"].load_data(run.settings)
+    for progress in itertools.islice(fit(network, data, run.settings), validations):
+        run.append(progress)
+        save(network, run.best)  # as if each were better than all before
+    worse = replace(progress, step=progress.step + 1, metrics={"bit_accuracy": 0.0})
+    run.append(worse)
+    execute(run, keep_best=True)
+    about = run.network().card
+    printed = accuracies(script(about | {"curves": about["curves"][-2:]}), tmp_path, same=run.network().state_dict())
+    assert printed == [f"{about['metrics'][name]:.2%}" for name in ("bit_accuracy", "sum_accuracy")]
+
+
+def accuracies(text: str, folder: Path, same: dict[str, torch.Tensor] | None = None) -> list[str]:
+    """The test accuracies that the script prints; its network has the `same` weights."""
+    path = folder / "script.py"
+    path.write_text(f"{text}\ntorch.save(network.state_dict(), 'weights.pt')\n")
+    done = subprocess.run([sys.executable, str(path)], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = torch.load(folder / "weights.pt")
+    for name, tensor in (same or {}).items():
+        torch.testing.assert_close(made[name], tensor)
+    return re.findall(r"test [a-z -]*accuracy (.*)", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"by_hand": True, "curves": []}, "set by hand"),
+        ({"curves": []}, "nothing of how it was trained"),
+        ({"curves": [PROGRESS | {"step": 1.5}]}, "learning curves"),
+        ({"curves": [PROGRESS | {"step": -1}]}, "learning curves"),
+        ({"curves": [PROGRESS | {"metrics": {}}]}, "learning curves"),
+    ],
+)
+def test_a_network_whose_training_is_not_known_has_no_script(changes: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=rf"{sentence}.*\.$"):
+        script(ADDITION.to_dict() | changes)
 
 
 @pytest.mark.parametrize("data", [{"dataset": "mnist+pen"}, {"dataset": "sklearn"}, {"augmentation": "distort"}])

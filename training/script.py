@@ -5,6 +5,7 @@ It draws the very same random numbers in the same order as `training.fit`, so th
 
 from typing import Any
 
+from training.fit import Progress
 from training.options import change
 from training.task import Settings
 from training.tasks import TASKS
@@ -179,7 +180,8 @@ optimizer = torch.optim.Adam(
 {before}for epoch in range(EPOCHS):
     for x, y in shuffled(epoch):
 {step}    print(f"epoch {{epoch + 1}} of {{EPOCHS}}, training loss {{loss.item():.4f}}")
-'''
+{after}'''
+STOP = ["if step == BEST_STEP:", "    break"]  # out of the epoch, then of the loop over epochs
 EXAM = """
 right, total = 0, 0
 with torch.inference_mode():
@@ -199,11 +201,12 @@ print(f"test whole-sum accuracy {right.all(-1).double().mean():.2%}")
 
 
 def script(card: dict[str, Any]) -> str:
-    """The script for the model with this card.
+    """The script for the model with this card; that of a run which was stopped ends with its best network, too.
 
-    Raises ValueError, in one sentence, for a card whose settings are out of range: nothing else gets into the text.
+    Raises ValueError, in one sentence, for a network that no script can train, and for a card whose settings are out of
+    range: nothing else gets into the text.
     """
-    settings = _checked(card)
+    settings, best_step = _checked(card), _best_step(card)
     task = TASKS[settings.task]
     digits = settings.task == "digits"
     kind = f"{'bidirectional ' if settings.bidirectional else ''}{settings.cell.upper()}"
@@ -226,7 +229,9 @@ def script(card: dict[str, Any]) -> str:
     exam = EXAM_OF_BITS if settings.readout == "every" else EXAM
     schedule = CYCLES.get(settings.schedule, "")
     data = ANY_INDEX + RECALL if settings.data.get("query") == "any" else DATA[settings.task]
-    return head + _constants(settings) + data + network + schedule + _loop(settings, card) + exam
+    half = card.get("precision") == "bfloat16"
+    loop = _loop(settings, half, best_step is not None)
+    return head + _constants(settings, best_step) + data + network + schedule + loop + exam
 
 
 def _checked(card: dict[str, Any]) -> Settings:
@@ -242,6 +247,23 @@ def _checked(card: dict[str, Any]) -> Settings:
         raise ValueError("A script that disturbs its hidden states would be long: see training/noise.py.")
     own = {name: value for name, value in settings.to_dict().items() if name not in ("task", "data")}
     return change(task.defaults, own | settings.data)
+
+
+def _best_step(card: dict[str, Any]) -> int | None:
+    """The optimiser step of the best network, which a run that was stopped keeps; None for one trained to its end.
+
+    Raises ValueError, in one sentence, for a network of which no training is known.
+    """
+    if card.get("by_hand"):
+        raise ValueError("The weights of this network were set by hand: no script can train it.")
+    curves = [Progress(**each) for each in card.get("curves", [])]
+    if "curves" in card and not curves:
+        raise ValueError("No script can be had of this network: its card says nothing of how it was trained.")
+    if any(type(each.step) is not int or each.step < 1 or not each.metrics for each in curves):
+        raise ValueError("No script can be had of this network: its card has learning curves that are none.")
+    if not curves or curves[-1].step >= curves[-1].steps:
+        return None
+    return max(curves, key=lambda each: (each.merit(), each.step)).step  # a run keeps the last of several as good
 
 
 def _has_forget_bias(settings: Settings) -> bool:
@@ -260,7 +282,7 @@ def _readout(settings: Settings) -> str:
     return READOUTS["last" if final_of_one else settings.readout]
 
 
-def _constants(settings: Settings) -> str:
+def _constants(settings: Settings, best_step: int | None) -> str:
     """The settings as constants, those only that this script uses."""
     names = ["hidden_size", "num_layers", "learning_rate", "weight_decay", "batch_size", "epochs", "seed"]
     names += ["gradient_clipping"] if settings.gradient_clipping else []
@@ -270,23 +292,35 @@ def _constants(settings: Settings) -> str:
         {"index"} if settings.data.get("query") == "any" else set()
     )
     values |= {name: value for name, value in settings.data.items() if name not in unused}
-    return "".join(f"{name.upper()} = {value!r}\n" for name, value in values.items())
+    lines = [f"{name.upper()} = {value!r}\n" for name, value in values.items()]
+    lines += [f"BEST_STEP = {best_step}  # the run was stopped, and kept its network of this step\n"] * bool(best_step)
+    return "".join(lines)
 
 
-def _loop(settings: Settings, card: dict[str, Any]) -> str:
+def _loop(settings: Settings, half: bool, stopped: bool) -> str:
     """The training loop with no more in it than this run used."""
-    factor, half = FACTORS[settings.schedule], card.get("precision") == "bfloat16"
+    factor = FACTORS[settings.schedule]
     falls = bool(factor)
-    loss = LOSSES[settings.loss]
     lines = ["for group in optimizer.param_groups:", f'    group["lr"] = LEARNING_RATE * {factor}'] * falls
+    lines += _step(settings, half) + ["step += 1"] * (falls or stopped)
+    lines += STOP * stopped
+    before = "step, steps = 0, EPOCHS * sum(-(-len(x) // BATCH_SIZE) for x, y in train)\n" if falls else ""
+    before = before or "step = 0\n" * stopped
+    return LOOP.format(before=before, step=_indented(lines, 8), after=_indented(STOP * stopped, 4))
+
+
+def _step(settings: Settings, half: bool) -> list[str]:
+    """The lines of one optimiser step, with the forward pass in bfloat16 where `half`."""
+    loss = LOSSES[settings.loss]
+    lines = ["logits = network(x)"]
     if half:
-        lines += ['with torch.autocast("cpu", torch.bfloat16):', "    logits = network(x)"]
-    else:
-        lines += ["logits = network(x)"]
+        lines = ['with torch.autocast("cpu", torch.bfloat16):', "    logits = network(x)"]
     lines += [f"loss = {loss.replace('logits', 'logits.float()', 1) if half else loss}"]
     lines += ["optimizer.zero_grad()", "loss.backward()"]
     if settings.gradient_clipping:
         lines += ["nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_CLIPPING)"]
-    lines += ["optimizer.step()"] + ["step += 1"] * falls
-    before = "step, steps = 0, EPOCHS * sum(-(-len(x) // BATCH_SIZE) for x, y in train)\n" if falls else ""
-    return LOOP.format(before=before, step="".join(f"        {line}\n" for line in lines))
+    return [*lines, "optimizer.step()"]
+
+
+def _indented(lines: list[str], blanks: int) -> str:
+    return "".join(f"{' ' * blanks}{line}\n" for line in lines)
