@@ -75,7 +75,7 @@ def test_it_begins_with_the_reports_settings_and_says_what_they_cost(task: str) 
     assert "parameters, about" in texts(app)
 
 
-@pytest.mark.parametrize("name", ["digits-bilstm-l2", "recall-i7-h10", "addition-mse-h2"])
+@pytest.mark.parametrize("name", ["digits-bilstm-l2", "recall-i7-h10", "recall-any", "addition-mse-h2"])
 def test_a_preset_sets_everything(name: str) -> None:
     settings = recipes()[name].settings
     task = TASKS[settings.task]
@@ -104,6 +104,41 @@ def test_a_link_carries_the_settings() -> None:
     app = opened("addition", train_addition_cell="GRU", train_addition_hidden_size="7")
     assert app.session_state["train_addition_cell"] == "gru"
     assert app.session_state["train_addition_hidden_size"] == 7
+
+
+@pytest.mark.parametrize(("task", "end"), [("digits", 512), ("recall", 64), ("addition", 64)])
+def test_sliders_end_where_a_task_needs_no_more(task: str, end: int) -> None:
+    app = opened(task)
+    assert app.slider(key=f"train_{task}_hidden_size").max == end
+    assert app.slider(key=f"train_{task}_gradient_clipping").max == 10
+    assert app.number_input(key=f"train_{task}_learning_rate").value == TASKS[task].defaults.learning_rate
+
+
+def test_state_noise_is_a_slider() -> None:
+    app = opened("addition", train_addition_state_noise="0.3")
+    noise = app.slider(key="train_addition_state_noise")
+    assert (noise.min, noise.max, noise.step, noise.value) == (0, 1, 0.01, 0.3)
+    noise.set_value(0.25).run()
+    assert not app.exception
+    assert app.session_state["train_addition_state_noise"] == 0.25
+
+
+@pytest.mark.parametrize(("option", "beyond", "within"), [("hidden_size", 128, 20), ("gradient_clipping", 50.0, 0.5)])
+def test_a_link_may_go_beyond_a_sliders_end_and_nothing_is_lost_on_the_way_back(
+    option: str, beyond: float, within: float
+) -> None:
+    key = f"train_recall_{option}"
+    app = opened("recall", **{key: str(beyond)})
+    assert app.number_input(key=key).value == beyond
+    for _ in range(2):
+        app.number_input(key=key).set_value(within).run()
+        assert not app.exception
+        assert app.session_state[key] == within
+
+
+@pytest.mark.parametrize("given", ["many", "-5", "nan", "1e999", "9999999"])
+def test_a_link_with_no_such_size_gives_the_reports(given: str) -> None:
+    assert opened("recall", train_recall_hidden_size=given).session_state["train_recall_hidden_size"] == 10
 
 
 def test_what_is_trained_is_chosen_and_nothing_typed_is_lost() -> None:

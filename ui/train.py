@@ -1,5 +1,6 @@
 """The tab Train, the same for every task: settings, a run in the background, its curves, and the network it leaves."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,9 @@ SEEDS = Option(
     MOST_SEEDS,
 )
 SLIDER_UP_TO = 512  # beyond, a slider can't be set to one number
+MOST_UNITS_OF_SMALL = 64  # on the slider of a small task
+# Where the sliders of numbers with a fraction end; the other such numbers span powers of ten, and are typed.
+FRACTION_SLIDERS = {"state_noise": 1.0, "gradient_clipping": 10.0, "forget_bias": 10.0}
 POINTS = 300  # of a curve, at most: more can't be told apart on a screen
 WORDS = {
     "rnn": "RNN",
@@ -140,14 +144,32 @@ def _widget(task: Task, option: Option, default: Any) -> Any:
         )
     if option.low is None:
         return st.toggle(label, default, **common)
-    if isinstance(default, float):
-        return st.number_input(
-            label, option.low, option.high, default, format="%g", step=10 ** _magnitude(default), width=140, **common
-        )
-    low, high = int(option.low), int(option.high)
-    if high <= SLIDER_UP_TO:
-        return st.slider(label, low, high, default, width=170, **common)
-    return st.number_input(label, low, high, default, width=140, **common)
+    kind, end = type(default), _slider_end(task, option)
+    if end and not _goes_beyond(key, end):
+        step = 1 if kind is int else end / 100
+        return st.slider(label, kind(option.low), kind(end), default, step, width=170, **common)
+    looks = {} if kind is int else {"format": "%g", "step": 10 ** _magnitude(default)}
+    return st.number_input(label, kind(option.low), kind(option.high), default, width=140, **looks, **common)
+
+
+def _slider_end(task: Task, option: Option) -> float | None:
+    """Where the option's slider ends, which may be below the largest value that can be trained; None for no slider."""
+    if isinstance(option.low, float):
+        return FRACTION_SLIDERS.get(option.name)
+    if option.name == "hidden_size" and is_small(task):
+        return MOST_UNITS_OF_SMALL
+    return option.high if option.high <= SLIDER_UP_TO else None
+
+
+def _goes_beyond(key: str, end: float) -> bool:
+    """Whether a preset or a link brought a value beyond the slider's end, which then is shown in a field to type in.
+
+    It stays that field for as long as the session: another widget would forget the value that was typed.
+    """
+    given = str(st.session_state.get(key, st.query_params.get(key, "")))
+    beyond = re.fullmatch(r"[0-9]+(\.[0-9]*)?", given) is not None and float(given) > end
+    st.session_state[f"{key}_beyond"] = beyond or st.session_state.get(f"{key}_beyond", False)
+    return st.session_state[f"{key}_beyond"]
 
 
 def _magnitude(number: float) -> int:
