@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
+MEASURES = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}  # of an adder
 # Streamlit's own axis labels are too faint to be read from the back of a lecture hall.
 TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
 
@@ -55,17 +56,22 @@ def accuracy_lines(table: pd.DataFrame, trained_length: int, height: int = 400) 
     trained length; pointing at a length gives all values there. The first model's lines are the widest, so that none
     hides another where they lie on top of each other.
     """
-    measures = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}
-    models = list(dict.fromkeys(table["model"]))
-    long = table.rename(columns=measures).melt(["model", "length"], list(measures.values()), "measure", "accuracy")
-    wide = table.pivot(index="length", columns="model", values=list(measures))
-    wide.columns = [f"{model}, {measures[measure]}" for measure, model in wide.columns]
-    low = min(0.9, np.floor(10 * long["accuracy"].min()) / 10)
     x = alt.X("length:Q", title="bits of each number", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
+    length = alt.Chart(pd.DataFrame({"length": [trained_length]}))
+    trained = length.mark_rule(strokeDash=[2, 3], color="gray").encode(x=x)
+    return readable((_measure_lines(table, x) + trained + _pointer(table, x)).properties(height=height))
+
+
+def _measure_lines(table: pd.DataFrame, x: alt.X) -> alt.Chart:
+    """A line for each model and measure."""
+    measures, models = list(MEASURES.values()), list(dict.fromkeys(table["model"]))
+    long = table.rename(columns=MEASURES).melt(["model", "length"], measures, "measure", "accuracy")
+    low = min(0.9, np.floor(10 * long["accuracy"].min()) / 10)
     y = alt.Y("accuracy:Q", title="share that is right", scale=alt.Scale(domain=[low, 1]), axis=alt.Axis(format="%"))
     widths = alt.Scale(domain=models, range=list(np.linspace(1.5 + 0.6 * len(models), 2, len(models))))
     legend = alt.Legend(orient="bottom", columns=3) if len(models) > 1 else None
-    lines = (
+    dashes = alt.Legend(orient="top", labelLimit=200)
+    return (
         alt.Chart(long)
         .mark_line()
         .encode(
@@ -73,27 +79,31 @@ def accuracy_lines(table: pd.DataFrame, trained_length: int, height: int = 400) 
             y=y,
             color=alt.Color("model:N", title=None, scale=alt.Scale(domain=models), legend=legend),
             strokeWidth=alt.StrokeWidth("model:N", title=None, scale=widths, legend=legend),
-            strokeDash=alt.StrokeDash(
-                "measure:N", title=None, sort=list(measures.values()), legend=alt.Legend(orient="top", labelLimit=200)
-            ),
+            strokeDash=alt.StrokeDash("measure:N", title=None, sort=measures, legend=dashes),
         )
     )
+
+
+def _pointer(table: pd.DataFrame, x: alt.X) -> alt.Chart:
+    """A rule at the length that one points at, with the values of all lines there."""
+    wide = table.pivot(index="length", columns="model", values=list(MEASURES))
+    wide.columns = [f"{model}, {MEASURES[measure]}" for measure, model in wide.columns]
+    names = [f"{model}, {name}" for model in dict.fromkeys(table["model"]) for name in MEASURES.values()]
+    values = [alt.Tooltip(f"{name}:Q", format=".2%") for name in names]
     here = alt.selection_point(fields=["length"], nearest=True, on="pointerover", clear="pointerout", empty=False)
-    tooltip = [alt.Tooltip(f"{model}, {name}:Q", format=".2%") for model in models for name in measures.values()]
-    pointer = (
+    return (
         alt.Chart(wide.reset_index())
         .mark_rule(color="gray")
         .encode(
             x=x,
             opacity=alt.condition(here, alt.value(0.5), alt.value(0)),
-            tooltip=[alt.Tooltip("length:Q", title="bits"), *tooltip],
+            tooltip=[
+                alt.Tooltip("length:Q", title="bits"),
+                *(alt.Tooltip(f"{name}:Q", format=".2%") for name in names),
+            ],
         )
         .add_params(here)
     )
-    trained = (
-        alt.Chart(pd.DataFrame({"length": [trained_length]})).mark_rule(strokeDash=[2, 3], color="gray").encode(x=x)
-    )
-    return readable((lines + trained + pointer).properties(height=height))
 
 
 def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 320) -> alt.LayerChart:
