@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from models import load
+from models import load, save
 from training.__main__ import main
 
+HUGE = ["--length", "30", "--num-batches", "100000", "--elements-in-batch", "10000"]
 QUICK = ["--num-batches", "10", "--epochs", "1", "--hidden-size", "3"]
 
 
@@ -41,6 +42,27 @@ def test_evaluate_measures_what_stands_on_the_card(tmp_path: Path, capsys: pytes
     assert json.loads(capsys.readouterr().out)["metrics"] == load(out).card["metrics"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "poetry"}, "its card names none of the tasks"),
+        ({"task": None}, "its card names none of the tasks"),
+        ({"task": "recall"}, "a network for recall has 10 inputs and 10 outputs"),
+        ({"loss": "cross_entropy"}, "a setting that this lab does not know"),
+        ({"data": {"length": 30, "num_batches": 100_000, "elements_in_batch": 10_000}}, "GB of memory"),
+    ],
+)
+def test_a_file_whose_card_does_not_fit_is_one_line(
+    changes: dict, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = load("addition-bce-h2")
+    network.card = network.card | changes
+    save(network, tmp_path / "odd.safetensors")
+    line = ends_with_one_line(["evaluate", str(tmp_path / "odd.safetensors")], capsys)
+    assert "odd.safetensors" in line
+    assert message in line
+
+
 def test_a_checkpointed_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["train", "addition", *QUICK, "--checkpoint", str(tmp_path / "c"), "--out", str(tmp_path / "a")]
     main(arguments)
@@ -64,6 +86,8 @@ def test_a_checkpointed_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["sweep", "addition", "--seeds", "0", "--folder", "x"], "from 1 up"),
         (["sweep", "addition", "--hidden-size", "2", "99", "--folder", "x"], "between 1 and 64"),
         (["sweep", "addition"], "--folder"),
+        (["train", "addition", *HUGE, "--out", "x"], "GB of memory"),
+        (["sweep", "addition", *HUGE, "--folder", "x"], "GB of memory"),
     ],
 )
 def test_bad_input_ends_with_status_1_and_one_line(

@@ -106,6 +106,19 @@ def test_a_second_sweep_into_the_same_folder_is_refused(tmp_path: Path) -> None:
     first.close()
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"cell": {}, "resu'])
+def test_a_damaged_result_is_named_with_what_to_do(tmp_path: Path, content: str) -> None:
+    cells = notes(tmp_path / "log", 1)
+    list(sweep(cells, tmp_path / "s", note, here))
+    (file,) = (tmp_path / "s").glob("*.json")
+    file.write_text(content)
+    with pytest.raises(SweepError) as caught:
+        list(sweep(cells, tmp_path / "s", note, here))
+    assert str(caught.value) == f"{file} is damaged: delete it, and its cell is computed again."
+    file.unlink()
+    assert len(list(sweep(cells, tmp_path / "s", note, here))) == 1
+
+
 def test_a_diverging_cell_is_a_result() -> None:
     wild = grid(TINY, {"learning_rate": [1.0], "cell": ["rnn"], "loss": ["mse"]})[0]
     wild = wild.with_data(num_batches=20)

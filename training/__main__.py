@@ -15,6 +15,8 @@ from tqdm import tqdm
 from models.network import Network
 from models.store import load, names, save
 from training.card import certify
+from training.catalogue import checked, measuring
+from training.estimate import check_data
 from training.fit import DivergedError, Progress, build, fit
 from training.options import change, options, value
 from training.pretrain import Recipe, pretrain, recipes, write_readme, write_verdicts
@@ -66,8 +68,9 @@ def run_train(chosen: argparse.Namespace) -> None:
     task = TASKS[chosen.task]
     given = {option.name: getattr(chosen, option.name) for option in options(task)}
     settings = change(task.defaults, {name: new for name, new in given.items() if new is not None})
-    _check_writable(chosen.out)  # before the training, so that it is not in vain
     check_seeds(settings, chosen.seeds)
+    check_data(settings, chosen.seeds)
+    _check_writable(chosen.out)  # before the training, so that it is not in vain
     network, settings, curves = (_train_one if chosen.seeds == 1 else _train_seeds)(settings, chosen)
     certify(network, settings, curves, command=f"python -m training {' '.join(sys.argv[1:])}")
     network.card |= {"seeds_tried": chosen.seeds} if chosen.seeds > 1 else {}
@@ -126,7 +129,9 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     rows = []
     for name in wanted:
         network = load(name)
-        metrics = TASKS[network.card["task"]].exam(network, Settings.of(network.card))
+        settings = checked(network.card, name)
+        with measuring(settings, name):
+            metrics = TASKS[settings.task].exam(network, settings)
         rows.append((name, metrics, recipes().get(name)))
     _print_metrics(rows, chosen.json)
 
@@ -154,7 +159,10 @@ def run_sweep(chosen: argparse.Namespace) -> None:
     axes = {name: values for name, values in axes.items() if values is not None}
     if chosen.seeds is not None:
         axes["seed"] = range(chosen.seeds)
-    cells = [cell(settings) for settings in grid(task.defaults, axes)]
+    every = grid(task.defaults, axes)
+    for settings in every:
+        check_data(settings)
+    cells = [cell(settings) for settings in every]
     executors = dask(chosen.scheduler) if chosen.scheduler else processes(chosen.jobs)
     results = []
     for each, result in tqdm(sweep(cells, chosen.folder, train, executors), total=len(cells), disable=None):

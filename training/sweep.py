@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from models.files import write_whole
 from training.card import LIBRARIES
+from training.estimate import cores
 from training.fit import DivergedError, build, fit
 from training.options import change, options, value
 from training.task import Option, Settings
@@ -78,7 +78,7 @@ def train(cell: Cell) -> Result:
 
 def processes(jobs: int | None = None) -> Callable[[], Executor]:
     """Makes executors of `jobs` processes on this machine (None: as many as it has cores), of one thread each."""
-    return lambda: ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=get_context("spawn"), initializer=_one_thread)
+    return lambda: ProcessPoolExecutor(jobs or cores(), mp_context=get_context("spawn"), initializer=_one_thread)
 
 
 def _one_thread() -> None:
@@ -109,7 +109,7 @@ def sweep(
 
     Equal cells are one. `work` runs in the executor's processes, so it is a function of a module. What an executor
     loses with its workers is computed again by a new one. Raises SweepError when another process sweeps into this
-    folder, or workers die again and again, and whatever `work` raises.
+    folder, a result on disk is damaged, or workers die again and again, and whatever `work` raises.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {name(each): each for each in cells}
@@ -118,7 +118,7 @@ def sweep(
             missing = {}
             for key, each in wanted.items():
                 if (folder / key).exists():
-                    yield each, json.loads((folder / key).read_text())["result"]
+                    yield each, _result(folder / key)
                 else:
                     missing[key] = each
             yield from _compute(missing, folder, work, executors or processes())
@@ -126,6 +126,14 @@ def sweep(
         raise SweepError(
             f"Another process is sweeping into {folder}: wait for it, or choose another folder."
         ) from error
+
+
+def _result(path: Path) -> Result:
+    """The result that lies in a cell's file. Raises SweepError where the file is damaged."""
+    try:
+        return json.loads(path.read_text())["result"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SweepError(f"{path} is damaged: delete it, and its cell is computed again.") from error
 
 
 def _compute(
