@@ -97,10 +97,7 @@ def _pointer(table: pd.DataFrame, x: alt.X) -> alt.Chart:
         .encode(
             x=x,
             opacity=alt.condition(here, alt.value(0.5), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("length:Q", title="bits"),
-                *(alt.Tooltip(f"{name}:Q", format=".2%") for name in names),
-            ],
+            tooltip=[alt.Tooltip("length:Q", title="bits"), *values],
         )
         .add_params(here)
     )
