@@ -16,6 +16,7 @@ from models.streams import ONES, mixed
 
 DEPTH = 5  # columns: the states after all streams as short as that are looked at
 AHEAD = 3  # columns of a continuation
+INK = "#6f7d93"  # of a drawn automaton: readable on light ground and on dark
 SYMBOLS = ("0+0", "0+1", "1+0", "1+1")
 
 
@@ -58,8 +59,9 @@ class Automaton:
         lines = [
             "digraph {",
             "rankdir=LR",
-            'node [shape=circle, fontname="sans-serif"]',
-            'edge [fontname="sans-serif"]',
+            'bgcolor="transparent"',
+            f'node [shape=circle, fontname="sans-serif", color="{INK}", fontcolor="{INK}"]',
+            f'edge [fontname="sans-serif", color="{INK}", fontcolor="{INK}"]',
         ]
         lines += ["start [shape=point]", "start -> 0"]
         shown = range(min(most, len(self.following)))

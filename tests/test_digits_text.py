@@ -49,7 +49,7 @@ def belief(*runs: tuple[int, int, float]) -> np.ndarray:
         ([(3, 20, 0.7), (3, 28, 0.95)], "Sure of 3 from row 21 on; it never read anything else."),
         (
             [(7, 8, 0.9), (3, 12, 0.8), (8, 14, 0.97), (5, 28, 0.92)],
-            "Sure of 5 from row 15 on, after 3 changes of mind; until row 14 it read an 8, at up to 97 %.",
+            "Sure of 5 from row 15 on, after 3 changes of mind; in rows 13 to 14 it read an 8, at up to 97 %.",
         ),
         (
             [(8, 24, 0.9999), (6, 26, 0.5), (6, 28, 0.99)],
@@ -79,7 +79,7 @@ def belief(*runs: tuple[int, int, float]) -> np.ndarray:
         # The peak is that of the last misreading, not of an earlier one of the same digit.
         (
             [(9, 8, 0.95), (3, 10, 0.5), (9, 12, 0.6), (7, 28, 0.95)],
-            "Sure of 7 from row 13 on, after 3 changes of mind; until row 12 it read a 9, at up to 60 %.",
+            "Sure of 7 from row 13 on, after 3 changes of mind; in rows 11 to 12 it read a 9, at up to 60 %.",
         ),
     ],
 )
@@ -136,6 +136,7 @@ def test_articles() -> None:
 
 def card(**changes: object) -> dict[str, object]:
     plain_card = {"cell": "gru", "num_layers": 2, "hidden_size": 256, "input_size": 28, "bidirectional": False}
+    plain_card |= {"readout": "final"}
     figures = {"weight_decay": 0.0, "epochs": 5, "metrics": {"accuracy": 0.9895}, "report": 0.976}
     return plain_card | figures | changes
 
@@ -163,6 +164,22 @@ def test_the_table_of_accuracies_shows_ours_and_the_reports() -> None:
     assert plain(accuracy_table({"GRU, 2 layers of 256": card()})).splitlines()[2:] == [
         "| GRU, 2 layers of 256 | 98.95 % | 97.6 % |"
     ]
+
+
+def test_an_answer_that_is_refused_is_no_answer_in_the_table() -> None:
+    answers = [np.eye(10)[6] * 0.1 + 0.09]
+    (row,) = plain(comparison_table({"Best reader": card(refusal_threshold=0.5)}, answers, None)).splitlines()[2:]
+    assert row.startswith("| Best reader | no digit (6 at 19.0 %) |")
+
+
+def test_how_it_works_says_how_the_best_reader_is_read_and_made_as_sure_as_it_is_right() -> None:
+    best = card(readout="pooled", bidirectional=True, temperature=0.592, refusal_threshold=0.5)
+    text = plain(how_it_works(best, card(weight_decay=0.001)))
+    assert "largest and the mean value" in text
+    assert "read from all states of both" in text
+    assert "*temperature* 0.59" in text
+    assert "less probable than 50 %" in text
+    assert "temperature" not in how_it_works(card(), card(weight_decay=0.001))
 
 
 @pytest.mark.parametrize(("cell", "mark"), [("rnn", "overwrites"), ("gru", "update gate"), ("lstm", "cell state")])

@@ -25,18 +25,30 @@ $$
 
 {symbols}
 
-**Answer and belief.** A linear layer makes ten *logits* of the last hidden state, one per digit, and *softmax* makes
-probabilities of them: $p = \mathrm{{softmax}}(W h_{{{rows}}} + b)$. *Belief* asks the same question early: which
+**Answer and belief.** {answer} *Belief* asks the same question early: which
 probabilities would the network give had the image ended after row $t$? It was trained on whole images only, so nobody
 taught it what to say halfway. *Sure* means here: at least {sure}, and so until the end.
 
 **In both directions.** {bidirectional} is two in one: the first reads the rows from top to bottom, the second from
-bottom to top, and the answer is read from the last state of both. Had the image ended after row $t$, the second would
+bottom to top, and the answer is read from {read_out} of both. Had the image ended after row $t$, the second would
 have begun there. So for its belief the lab runs it {rows} times: on the first row, on the first two, and so on.
 
 **L2** (weight decay) adds a small multiple of each weight, here {weight_decay:g} times it, to its gradient, which pulls
 all weights towards zero at every optimiser step. It is meant to keep a network from learning its training images by
 heart; the pairs in the table show what it did here, where training lasted {epochs} epochs."""
+
+
+LAST_STATE = r"""A linear layer makes ten *logits* of the last hidden state, one per digit, and *softmax* makes
+probabilities of them: $p = \mathrm{{softmax}}(W h_{{{rows}}} + b)$."""
+POOLED = r"""A linear layer makes ten *logits*, one per digit, of the largest and the mean value that each unit of the
+last layer had over all rows, and *softmax* makes probabilities of them: $p = \mathrm{{softmax}}(W\,[\max_t h_t;
+\tfrac{{1}}{{{rows}}} \sum_t h_t] + b)$. So it need not keep to the end what it saw early on."""
+CALIBRATED = r"""
+
+**How sure?** After training all logits were divided by one number, the *temperature* {temperature:.2f}, chosen on
+validation data, so that the network is as sure as it is right (Guo et al., 2017). It was shown scribbles, too, of which
+it learned that every digit is as likely as any other. Where the likeliest one is less probable than {threshold}, the
+page says that this does not look like a digit."""
 
 
 def notes(belief: np.ndarray) -> list[str]:
@@ -86,7 +98,14 @@ def _before(answers: np.ndarray, belief: np.ndarray, first: int) -> str:
     peak = int(100 * belief[start : last + 1, other].max())
     changes = int((np.diff(answers[first:]) != 0).sum())
     count = "" if changes == 1 else f", after {changes} changes of mind"
-    return f"{count}; until row {last + 1} it read {article(other)}, at up to {peak}\N{NO-BREAK SPACE}%"
+    return f"{count}; {_rows(start, last, first)} it read {article(other)}, at up to {peak}\N{NO-BREAK SPACE}%"
+
+
+def _rows(start: int, last: int, first: int) -> str:
+    """The rows from `start` to `last`, counted from 0; what began with the first ink needs no beginning."""
+    if start == first:
+        return f"until row {last + 1}"
+    return f"in row {last + 1}" if start == last else f"in rows {start + 1} to {last + 1}"
 
 
 def nickname(card: dict[str, Any]) -> str:
@@ -99,7 +118,11 @@ def nickname(card: dict[str, Any]) -> str:
 
 def how_it_works(card: dict[str, Any], decayed: dict[str, Any]) -> str:
     """How the network with this card reads, in Markdown with KaTeX; `decayed` is the card of one trained with L2."""
+    pooled = card["readout"] == "pooled"
+    answer = (POOLED if pooled else LAST_STATE).format(rows=card["input_size"])
     text = HOW_IT_WORKS.format(
+        answer=answer,
+        read_out="all states" if pooled else "the last state",
         rows=card["input_size"],
         hidden_size=card["hidden_size"],
         num_layers=card["num_layers"],
@@ -111,7 +134,15 @@ def how_it_works(card: dict[str, Any], decayed: dict[str, Any]) -> str:
         weight_decay=decayed["weight_decay"],
         epochs=decayed["epochs"],
     )
-    return text
+    return text + _calibrated(card)
+
+
+def _calibrated(card: dict[str, Any]) -> str:
+    """What was done about a network's confidence, where something was."""
+    if "temperature" not in card:
+        return ""
+    threshold = f"{card['refusal_threshold']:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+    return CALIBRATED.format(temperature=card["temperature"], threshold=threshold)
 
 
 def accuracy_table(cards: dict[str, dict[str, Any]]) -> str:
@@ -126,7 +157,10 @@ def comparison_table(cards: dict[str, dict[str, Any]], answers: list[np.ndarray]
     for (name, card), probabilities in zip(cards.items(), answers, strict=True):
         best = int(probabilities.argmax())
         sign = "" if label is None else " :green[✓]" if best == label else " :red[✗]"
-        rows.append(f"| {name} | **{best}** at {percent(probabilities[best])}{sign} | {_accuracies(card)} |")
+        answer = f"**{best}** at {percent(probabilities[best])}{sign}"
+        if probabilities[best] < card.get("refusal_threshold", 0.0):
+            answer = f"no digit ({best} at {percent(probabilities[best])})"
+        rows.append(f"| {name} | {answer} | {_accuracies(card)} |")
     return "\n".join(rows)
 
 

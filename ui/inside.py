@@ -18,6 +18,7 @@ from training.task import Settings
 from ui.equations import EQUATIONS
 from ui.inside_charts import answers_map, fading, ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, sums, vanishing
+from ui.models import label as called
 from ui.models import network
 from ui.timeline import STATE, Direction, Lane, Scale, Timeline, heat_lanes
 
@@ -174,7 +175,7 @@ def show_lanes(
 def compared(reading: Reading) -> dict[str, Network]:
     """The network, and others on the same input: those that the page names, or untrained ones of its shape."""
     net = network(reading.name)
-    found = {f"{reading.name}": net}
+    found = {called(reading.name): net}
     if reading.others:
         return found | {label: network(name) for label, name in reading.others.items() if name != reading.name}
     settings = Settings.of(net.card)
@@ -194,16 +195,17 @@ def show_gradients(reading: Reading) -> None:
     inputs = {label: np.linalg.norm(each.inputs, axis=-1) for label, each in found.items()}
     hidden = {label: each.hidden[-1, 0] for label, each in found.items()}
     left, right = st.columns(2)
+    backwards = reading.direction == "left"
     with left:
-        st.altair_chart(fading(inputs, list(reading.steps), reading.axis, "| d logit / d x |"))
+        st.altair_chart(fading(inputs, list(reading.steps), reading.axis, "| d logit / d x |", backwards))
     with right:
-        st.altair_chart(fading(hidden, list(reading.steps), reading.axis, "| d logit / d h |"))
+        st.altair_chart(fading(hidden, list(reading.steps), reading.axis, "| d logit / d h |", backwards))
     st.caption("h: the hidden state of the last layer, reading forwards.")
     st.markdown(f"**{vanishing(hidden)}**")
     if reading.image:
         image, words = st.columns([2, 3], gap="large")
         with image:
-            st.altair_chart(saliency(found[reading.name].inputs, reading.x))
+            st.altair_chart(saliency(found[called(reading.name)].inputs, reading.x))
         with words:
             st.markdown(
                 f"*Saliency*: the gradient of the logit of {reading.output_name} with respect to every pixel. More ink "
@@ -220,7 +222,9 @@ def show_what_if(reading: Reading) -> None:
     names = [variant.name for variant in variants]
     values = answers(net, np.stack([variant.x for variant in variants]))
     former = answers(net, reading.x[None])[0]
-    st.altair_chart(answers_map(values, names, list(reading.outputs), reading.changed, "answer"))
+    outputs = list(reading.outputs)
+    shown = outputs[::-1] if net.readout == "every" and reading.direction == "left" else outputs
+    st.altair_chart(answers_map(values, names, outputs, reading.changed, "answer", shown))
     st.markdown(f"**{changes(names, said(former, net), said(values, net))}**")
     chosen = st.selectbox("Show one beside the former", names, key=f"{reading.key}_variant", width=320)
     layer, backward = place(reading)

@@ -8,11 +8,17 @@ from models.fixed_points import FixedPoint
 from models.projection import Plane
 from ui.charts import readable
 
+MOST_LABELLED = 40  # rows of a map that have room for a name each
 GRID = 40  # places in each direction at which the read-out's decision is computed
 
 
-def fading(norms: dict[str, np.ndarray], steps: list[str], axis: str, title: str) -> alt.LayerChart:
-    """Norms (T,) of several networks against the time step, on a log axis; zeros, which it lacks, are left out."""
+def fading(
+    norms: dict[str, np.ndarray], steps: list[str], axis: str, title: str, backwards: bool = False
+) -> alt.LayerChart:
+    """Norms (T,) of several networks against the time step, on a log axis; zeros, which it lacks, are left out.
+
+    With `backwards` time runs from right to left.
+    """
     rows = [
         {"network": name, "t": t, "step": steps[t], "norm": float(value)}
         for name, values in norms.items()
@@ -20,13 +26,14 @@ def fading(norms: dict[str, np.ndarray], steps: list[str], axis: str, title: str
         if value > 0
     ]
     table = pd.DataFrame(rows, columns=["network", "t", "step", "norm"])
+    order = steps[::-1] if backwards else steps
     legend = alt.Legend(orient="bottom", columns=1, labelLimit=260)
     lines = (
         alt.Chart(table)
         .mark_line(point={"size": 20})
         .encode(
-            x=alt.X("t:Q", title=axis, axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("norm:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format=".0e")),
+            x=alt.X("step:O", title=axis, sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("norm:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g")),
             color=alt.Color("network:N", title=None, sort=list(norms), legend=legend),
             tooltip=[alt.Tooltip("network:N"), alt.Tooltip("step:N", title=axis), alt.Tooltip("norm:Q", format=".2e")],
         )
@@ -52,8 +59,10 @@ def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
     return readable((ink + base.mark_rect(opacity=0.75).encode(color=color)).properties(height=340))
 
 
-def answers_map(values: np.ndarray, names: list[str], outputs: list[str], rows: str, columns: str) -> alt.LayerChart:
-    """Probabilities (N, K): a row for every change of the input, a column for every output."""
+def answers_map(
+    values: np.ndarray, names: list[str], outputs: list[str], rows: str, columns: str, shown: list[str] | None = None
+) -> alt.LayerChart:
+    """Probabilities (N, K): a row for every change of the input, a column for every output, in the order of `shown`."""
     table = pd.DataFrame(
         [
             {rows: name, columns: output, "probability": float(value)}
@@ -66,13 +75,13 @@ def answers_map(values: np.ndarray, names: list[str], outputs: list[str], rows: 
         alt.Chart(table)
         .mark_rect()
         .encode(
-            x=alt.X(f"{columns}:N", sort=outputs, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y(f"{rows}:N", sort=names, axis=alt.Axis(labelOverlap=True)),
+            x=alt.X(f"{columns}:N", sort=shown or outputs, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y(f"{rows}:N", sort=names, axis=alt.Axis(labelOverlap=len(names) > MOST_LABELLED)),
             color=alt.Color("probability:Q", scale=alt.Scale(domain=[0, 1]), legend=legend),
             tooltip=[rows, columns, alt.Tooltip("probability:Q", format=".1%")],
         )
     )
-    return readable(alt.layer(cells).properties(height=min(520, 16 * len(names) + 120)))
+    return readable(alt.layer(cells).properties(height=min(19 * len(names), 19 * MOST_LABELLED) + 120))
 
 
 def trajectory(

@@ -24,23 +24,35 @@ def sums(trace: Trace, cell: str, layer: int, backward: int, unit: int) -> list[
     if cell == "rnn":
         inside = np.arctanh(np.clip(h, -1 + 1e-7, 1 - 1e-7))
         return [
-            f"h = tanh({a:.2f}) = {b:.2f}; before it was {c:.2f}." for a, b, c in zip(inside, h, before, strict=True)
+            f"h = tanh({signed(a)}) = {signed(b)}; before it was {signed(c)}."
+            for a, b, c in zip(inside, h, before, strict=True)
         ]
     if cell == "gru":
         r, z, n = gates["reset"], gates["update"], gates["candidate"]
         return [
-            f"r = {r[t]:.2f}, z = {z[t]:.2f}, n = {n[t]:.2f}: h = (1 − {z[t]:.2f}) · {n[t]:.2f} + {z[t]:.2f} · "
-            f"{before[t]:.2f} = {h[t]:.2f}."
+            f"r = {r[t]:.2f}, z = {z[t]:.2f}, n = {signed(n[t])}: h = (1 − {z[t]:.2f}) · {factor(n[t])} + "
+            f"{z[t]:.2f} · {factor(before[t])} = {signed(h[t])}."
             for t in range(len(h))
         ]
     c = trace.cell[layer, backward, :, unit]
     kept = np.append(c[1:], 0) if backward else np.append(0, c[:-1])
     i, f, g, o = (gates[name] for name in ("input", "forget", "candidate", "output"))
     return [
-        f"c = {f[t]:.2f} · {kept[t]:.2f} + {i[t]:.2f} · {g[t]:.2f} = {c[t]:.2f}; h = {o[t]:.2f} · tanh({c[t]:.2f}) = "
-        f"{h[t]:.2f}."
+        f"c = {f[t]:.2f} · {factor(kept[t])} + {i[t]:.2f} · {factor(g[t])} = {signed(c[t])}; h = {o[t]:.2f} · "
+        f"tanh({signed(c[t])}) = {signed(h[t])}."
         for t in range(len(h))
     ]
+
+
+def signed(number: float) -> str:
+    """A number with two decimals and a real minus sign."""
+    return f"{number:.2f}".replace("-", "−")
+
+
+def factor(number: float) -> str:
+    """The same within a product: a negative one in brackets."""
+    text = signed(number)
+    return f"({text})" if text.startswith("−") else text
 
 
 def vanishing(norms: dict[str, np.ndarray]) -> str:

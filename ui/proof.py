@@ -61,15 +61,17 @@ def _show_failure(name: str, found: Verdict, show_pair: Callable[[list[int], lis
     length = max(a.bit_length(), b.bit_length(), 1)
     st.error(f"**It fails.** {found.reason}", icon=":material/error:")
     bits = [[side >> t & 1 for t in range(length)] for side in (a, b)]
-    if length > addition.MAX_BITS:
-        st.markdown(f"{a:,} + {b:,}: too long for the stepper, which takes {addition.MAX_BITS} bits.")
-        return
     x = addition.encode(a, b, length)[None]
     with torch.inference_mode():
         said = (network(name)(x)[0] > 0).long().tolist()
-    lines = (written(bits[0]), written(bits[1]), f"{a + b:0{length + 1}b}", written(said))
-    signs = ("        ", "      + ", "right = ", " said = ")
+    true = f"{a + b:0{length + 1}b}"
+    wrong = "".join("^" if one != other else " " for one, other in zip(true, written(said), strict=True))
+    lines = (written(bits[0]), written(bits[1]), true, written(said), wrong)
+    signs = ("        ", "      + ", "right = ", " said = ", "  wrong ")
     st.code("\n".join(sign + line.rjust(length + 1) for sign, line in zip(signs, lines, strict=True)), None)
+    if length > addition.MAX_BITS:
+        st.caption(f"It is too long for the stepper, which takes {addition.MAX_BITS} bits.")
+        return
     st.button("Load into the stepper", icon=":material/input:", on_click=show_pair, args=bits)
 
 
@@ -85,10 +87,11 @@ def _show_boxes(found: Verdict) -> None:
     table = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "width": reach[:, 0], "height": reach[:, 1]})
     table = table.assign(carry=proof.carries.numpy())
     st.altair_chart(state_boxes(table), alt="The boxes of the proof by carry")
+    way = f"{proof.longest_way} {'input' if proof.longest_way == 1 else 'inputs'}"
     st.caption(
         f"{len(table):,} boxes, as far as they reach along the first two principal components of their centres "
-        f"({share:.0%} of the variance). {proof.moved:,} sets were moved; the longest way from box to box takes "
-        f"{proof.longest_way} inputs. Smallest logit on the right side of 0: {proof.margin:.2f}."
+        f"({share:.0%} of the variance). {proof.moved:,} sets were moved; the longest way from box to box takes {way}. "
+        f"Smallest logit on the right side of 0: {proof.margin:.2f}."
     )
     st.markdown(HOW, width=760)
 
