@@ -1,17 +1,37 @@
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from training import claims, reported
 from training.claims import interval, percent
-from training.report import FOLDER
+from training.experiments import index_cells
+from training.report import FOLDER, SIXTEEN
 from training.statistics import mean
 from training.task import DataError, Settings
 from training.tasks import digits, samples
 from ui import frame, report_text
-from ui.report import results, show_claim, show_figure, specification
-from ui.report_figures import DECAYS, FIGURES
+from ui.report import (
+    TRAINED,
+    Link,
+    results,
+    settings_link,
+    show_claim,
+    show_downloads,
+    show_figure,
+    specification,
+)
+from ui.report_figures import (
+    DECAYS,
+    FIGURES,
+    adder_name,
+    decay_name,
+    grid_name,
+    images_figure,
+    images_table,
+    recall_name,
+    units_name,
+)
 
 PLACES = {"final": "where each direction ends", "last": "at the last digit"}
 STACKED = ["training loss", "validation loss", "validation accuracy"]
@@ -29,7 +49,8 @@ STYLE = """<style>
     display: flex !important; flex-wrap: nowrap; gap: 1rem;
   }
   .st-key-report [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
-  .st-key-menu, .stDownloadButton, [data-testid="stPageLink"], [data-testid="stHeader"] { display: none; }
+  .st-key-menu, .stDownloadButton, [data-testid="stHeader"] { display: none; }
+  [data-testid="stPageLink"], [data-testid="stPopover"] { display: none; }
   [data-testid="stVegaLiteChart"], .st-key-report [data-testid="stTable"] { break-inside: avoid; }
   .st-key-report h2 { break-after: avoid; }
 }
@@ -42,18 +63,23 @@ def drawn(part: str, stamp: float, make: str, *choices: str) -> tuple[dict[str, 
     return specification(FIGURES[make](results(part), *choices))
 
 
-def figure(part: str, make: str, description: str, settings: dict[str, Any] | None, *choices: str) -> None:
-    """The figure of this part that `make` names, with the settings that its link opens."""
+def figure(part: str, make: str, description: str, links: Sequence[Link], *choices: str) -> None:
+    """The figure of this part that `make` names, with what it shows on the page of its task."""
     spec, csv = drawn(part, (FOLDER / f"{part}.json").stat().st_mtime, make, *choices)
     name = "-".join([make.replace("_", "-"), *map(str, choices)]).replace(" ", "-")
-    show_figure(name, spec, csv, description, None if settings is None else Settings.of(settings))
+    show_figure(name, spec, csv, description, links)
 
 
-def beside(part: str, make: str, measures: list[str], settings: dict[str, Any], *choices: str) -> None:
+def beside(part: str, make: str, measures: list[str], links: Sequence[Link], *choices: str) -> None:
     """A figure for each measure, beside each other where there is room."""
     for column, measure in zip(st.columns(len(measures)), measures, strict=True):
         with column:
-            figure(part, make, f"{measure} against the optimiser step".capitalize(), settings, *choices, measure)
+            figure(part, make, f"{measure} against the optimiser step".capitalize(), links, *choices, measure)
+
+
+def of_rows(rows: list[dict[str, Any]], name: Callable[[dict[str, Any]], str], **shown: str) -> list[Link]:
+    """A link for each of these rows of the results, with as many seeds as it has; `shown` as in `settings_link`."""
+    return [settings_link(name(row), Settings.of(row["settings"]), len(row.get("test", [])), **shown) for row in rows]
 
 
 def numbers(pairs: list[tuple[str, str, str]]) -> None:
@@ -98,7 +124,7 @@ def show_grid(found: dict[str, Any]) -> None:
         ]
     )
     show_claim(claims.grid_choice(found))
-    figure("grid", "grid_figure", "Validation accuracy of each setting of the grid", chosen[0]["settings"])
+    figure("grid", "grid_figure", "Validation accuracy of each setting of the grid", of_rows(found["rows"], grid_name))
     explain(report_text.GRID)
     provenance(found)
 
@@ -117,11 +143,11 @@ def show_regularisation(found: dict[str, Any]) -> None:
     )
     show_claim(claims.gru_is_best(found))
     show_claim(claims.unregularised_is_better(found))
-    settings = found["rows"][-1]["settings"]
-    figure("regularisation", "accuracy_figure", "Test accuracy with and without weight decay", settings)
+    links = of_rows(found["rows"], decay_name)
+    figure("regularisation", "accuracy_figure", "Test accuracy with and without weight decay", links)
     network = choice("Curves of the", ["RNN", "GRU", "BiLSTM"], "report_network")
-    chosen = claims.find(found["rows"], network=network, weight_decay=1e-3)["settings"]
-    beside("regularisation", "digits_curves", ["training loss", "test loss", "test accuracy"], chosen, network)
+    links = of_rows([each for each in found["rows"] if each["network"] == network], decay_name)
+    beside("regularisation", "digits_curves", ["training loss", "test loss", "test accuracy"], links, network)
     st.caption(f"Test loss and accuracy along the way: on the first {found['tested_images']:,} test images.")
     explain(report_text.DIGITS)
     explain(report_text.REGULARISATION)
@@ -137,29 +163,39 @@ def show_samples(found: dict[str, Any]) -> None:
         f"`{model}` misreads **{len(chosen['wrong']):,}** of {chosen['count']:,} test images. First those that it was "
         "surest of, then some that it reads correctly:"
     )
-    show_images([*chosen["wrong"][:SHOWN], *chosen["right"]])
-    figure("samples", "confusion_figure", f"Confusion matrix of {model}: the mistakes", None, model)
+    show_images(model, [*chosen["wrong"][:SHOWN], *chosen["right"]])
+    links = [settings_link(model, TRAINED[model])]
+    figure("samples", "confusion_figure", f"Confusion matrix of {model}: the mistakes", links, model)
     st.caption("Only mistakes are coloured; the CSV has the images that were read correctly, too.")
     explain(report_text.SAMPLES)
     provenance(found)
 
 
-def show_images(rows: list[list[float]]) -> None:
-    """The images with these numbers, from this machine's MNIST, each with what it is and what was said."""
+def show_images(model: str, rows: list[list[float]]) -> None:
+    """The images with these numbers, from this machine's MNIST, each with what it is and what the model said."""
     if not digits.available():
-        st.info("MNIST is not on this machine, so its images can't be shown; open Digits once to have it fetched.")
-        st.dataframe(pd.DataFrame(rows, columns=["image", "true", "said", "probability"]), hide_index=True)
+        st.info(
+            "MNIST is not on this machine, so its images can't be shown. It is fetched when someone opens the tab "
+            "Train of the page Digits."
+        )
+        st.dataframe(images_table(rows), hide_index=True)
         return
-    with st.container(horizontal=True, gap="small"):
-        for number, true, said, _ in rows:
-            try:
-                image = samples.sample(number).image
-            except DataError as error:
-                st.error(str(error))
-                return
+    try:
+        images = [samples.sample(number).image for number, *_ in rows]
+    except DataError as error:
+        st.error(str(error))
+        return
+    with st.container(horizontal=True, gap="small", key="report_images"):
+        for (number, true, said, _), image in zip(rows, images, strict=True):
+            opened = Link("", "digits", {"digits_model": model, "input": "Test image", "sample": str(number)})
             with st.container(width=62, gap="xxsmall"):
-                st.image(1 - image, width=56, alt=f"Test image {number}: a {true}, read as {said}")
+                alt = f"Test image {number}: a {true}, read as {said}"
+                st.image(1 - image, width=56, link=opened.address, alt=alt)
                 st.markdown(f"**{said}** :green[✓]" if said == true else f"**{said}** :red[✗ {true}]")
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        csv = images_table(rows).to_csv(index=False)
+        show_downloads(f"images-{model}", csv, lambda: images_figure(rows, images).to_dict())
+        st.caption("An image opens on the page Digits, read by this network.")
 
 
 @st.fragment
@@ -176,19 +212,30 @@ def show_recall(found: dict[str, Any]) -> None:
     )
     show_claim(claims.recall_needs_ten(found))
     show_claim(claims.final_states_recall(found))
-    figure("recall", "recall_figure", "Test accuracy by hidden units and read-out", found["rows"][0]["settings"])
+    figure("recall", "recall_figure", "Test accuracy by hidden units and read-out", of_rows(found["rows"], recall_name))
     readout = choice("Read", list(PLACES), "report_readout", PLACES)
-    settings = claims.find(found["rows"], hidden_size=2, readout=readout)["settings"]
-    beside("recall", "recall_curves", STACKED, settings, readout)
+    rows = [each for each in found["rows"] if each["readout"] == readout]
+    beside("recall", "recall_curves", STACKED, of_rows(rows, units_name), readout)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
     explain(report_text.RECALL)
     st.subheader("Longer sequences than it was trained on", anchor=False)
-    figure("recall", "recall_lengths", "Accuracy against the length of the sequence", settings, readout)
+    links = of_rows(rows, units_name, recall_tab="Beyond length 10")
+    figure("recall", "recall_lengths", "Accuracy against the length of the sequence", links, readout)
     st.markdown(f"Every index, ten hidden units, the mean of {found['index_seeds']} seeds:")
-    figure("recall", "index_figure", "Accuracy over index and length", settings)
+    figure("recall", "index_figure", "Accuracy over index and length", of_indices(found["index_seeds"]))
     explain(report_text.LENGTHS)
     show_examples(found["examples"])
     provenance(found)
+
+
+def of_indices(seeds: int) -> list[Link]:
+    """A link for each index that a network was trained for; the page asks for it, of a sequence that is long enough."""
+    every = [Settings.of(cell["settings"]) for cell in index_cells(seeds)]
+    shown = {"sequence": SIXTEEN[-1], "recall_tab": "Beyond length 10"}
+    return [
+        settings_link(f"index {index}", settings, seeds, index=str(index), **shown)
+        for index, settings in enumerate(every)
+    ]
 
 
 def show_examples(examples: list[dict[str, Any]]) -> None:
@@ -219,13 +266,14 @@ def show_addition(found: dict[str, Any]) -> None:
     st.caption("The report does not say which cell it used, so its numbers stand beside all three.")
     for judge in (claims.mse_beats_bce, claims.ten_is_perfect, claims.bce_needs_more):
         show_claim(judge(found))
-    first = found["rows"][0]["settings"]
-    figure("addition", "addition_figure", "Bit accuracy by cell, hidden units and loss", first)
+    links = of_rows(found["rows"], adder_name)
+    figure("addition", "addition_figure", "Bit accuracy by cell, hidden units and loss", links)
     with st.container(horizontal=True):
         cell = choice("Cell", ["lstm", "gru", "rnn"], "report_cell", claims.NAMES)
         loss = choice("Loss", ["bce", "mse"], "report_loss", {"bce": "BCE", "mse": "MSE"})
-    settings = claims.find(found["rows"], cell=cell, hidden_size=2, loss=loss)["settings"]
-    beside("addition", "addition_curves", [*STACKED[:2], "validation bit accuracy"], settings, cell, loss)
+    rows = [each for each in found["rows"] if (each["cell"], each["loss"]) == (cell, loss)]
+    links = of_rows(rows, units_name)
+    beside("addition", "addition_curves", [*STACKED[:2], "validation bit accuracy"], links, cell, loss)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
     explain(report_text.ADDITION)
     st.subheader("Longer numbers than it was trained on", anchor=False)
@@ -233,7 +281,8 @@ def show_addition(found: dict[str, Any]) -> None:
         show_claim(judge(found))
     kind = choice("Tested on", ["random numbers", "carry chains"], "report_kind")
     description = f"Accuracy against length on {kind}: the median seed, and nine in ten"
-    figure("addition", "addition_lengths", description, settings, cell, loss, kind)
+    shown = {"addition_tab": "Accuracy against length", "numbers": kind, "longest": str(found["longest"])}
+    figure("addition", "addition_lengths", description, of_rows(rows, units_name, **shown), cell, loss, kind)
     explain(report_text.OVERFITTING)
     provenance(found)
 

@@ -2,8 +2,10 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -13,8 +15,8 @@ from training.statistics import mean
 from training.task import Settings
 from training.tasks import TASKS
 from ui import report
-from ui.report import train_query
-from ui.report_figures import FIGURES
+from ui.report import TRAINED, settings_link, shipped, train_query
+from ui.report_figures import FIGURES, images_figure, images_table
 
 ROOT = Path(__file__).parents[1]
 CHOICES = {
@@ -29,11 +31,16 @@ PART_OF = {"grid": "grid", "accuracy": "regularisation", "digits": "regularisati
 PART_OF |= {"recall": "recall", "index": "recall", "addition": "addition"}
 
 CHARTS = {"grid": 1, "regularisation": 4, "samples": 1, "recall": 6, "addition": 5}
+ENDINGS = [f"{name}{ending}" for name in ("rnn", "gru", "bilstm") for ending in ("", "-l2")]
 MEASURED = [part for part in PARTS if (FOLDER / f"{part}.json").exists()]
 
 
 def results(part: str) -> dict:
     return json.loads((FOLDER / f"{part}.json").read_text())
+
+
+def rows_of(part: str) -> list[dict]:
+    return results(part)["rows"]
 
 
 @pytest.fixture(scope="module")
@@ -87,27 +94,71 @@ def test_every_figure_has_its_table_and_its_pictures(name: str) -> None:
     figure = FIGURES[name](results(PART_OF[name.split("_", maxsplit=1)[0]]), *CHOICES.get(name, ()))
     spec, csv = report.specification(figure)
     assert len(csv.splitlines()) == len(figure.table) + 1
-    assert report._picture(spec, "svg")().startswith(b"<svg")
+    assert report._picture(lambda: spec, "svg")().startswith(b"<svg")
 
 
 def test_a_picture_can_be_had_as_png() -> None:
     spec, _ = report.specification(FIGURES["addition_figure"](results("addition")))
-    assert report._picture(spec, "png")().startswith(b"\x89PNG")
+    assert report._picture(lambda: spec, "png")().startswith(b"\x89PNG")
 
 
-def test_a_figures_link_opens_its_settings_in_the_tab_train() -> None:
-    settings = Settings.of(results("addition")["rows"][0]["settings"])
-    query = train_query(settings)
-    assert query["addition_tab"] == "Train"
+LINKS = {
+    "an adder of the report": settings_link("", replace(TASKS["addition"].defaults, hidden_size=5, loss="mse"), 64),
+    "an adder that is not shipped": settings_link("", replace(TASKS["addition"].defaults, cell="rnn"), 64),
+    "a regularised reader": settings_link("", TRAINED["digits-gru-l2"]),
+    "an index": settings_link("", TRAINED["recall-i9-h10"], 16, index="9", sequence="1565211978"),
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_figures_link_opens_what_it_shows(name: str) -> None:
+    link = LINKS[name]
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    app.switch_page("pages/addition.py")
-    for name, value in query.items():
-        app.query_params[name] = value
+    app.switch_page(f"pages/{link.task}.py")
+    for parameter, value in link.query.items():
+        app.query_params[parameter] = value
     app.run()
     assert not app.exception
-    assert app.session_state["train_addition_cell"] == settings.cell
-    assert app.session_state["train_addition_hidden_size"] == settings.hidden_size
-    assert train_query(TASKS["recall"].defaults) == {"recall_tab": "Train"}
+    assert link.query[f"{link.task}_tab"] == "Train"
+    for parameter, value in link.query.items():
+        found = app.session_state[parameter]
+        assert found == value or report._in_address(found) == value, parameter
+
+
+def test_a_link_names_the_shipped_model_that_was_trained_so() -> None:
+    assert {name: shipped(settings) for name, settings in TRAINED.items()} == {name: name for name in TRAINED}
+    assert shipped(replace(TRAINED["digits-gru"], seed=7)) == "digits-gru"
+    assert shipped(replace(TASKS["addition"].defaults, cell="rnn", hidden_size=2)) is None, "that one is set by hand"
+    trained = {shipped(Settings.of(row["settings"])) for part in ("regularisation", "recall") for row in rows_of(part)}
+    assert trained == {*(f"digits-{each}" for each in ENDINGS), *(f"recall-i1-h{each}" for each in (2, 5, 10)), None}
+
+
+def test_a_link_shows_more_only_of_a_shipped_model() -> None:
+    plain = {"recall_tab": "Train"}
+    assert train_query(TASKS["recall"].defaults) == plain
+    shown = settings_link("", TASKS["recall"].defaults, recall_tab="Beyond length 10")
+    assert shown.query == {"recall_tab": "Beyond length 10", "recall_model": "recall-i1-h10"}
+    other = settings_link("", replace(TASKS["recall"].defaults, hidden_size=3), recall_tab="Beyond length 10")
+    assert other.query == plain | {"train_recall_hidden_size": "3"}
+
+
+def test_sample_images_can_be_had_as_pictures() -> None:
+    rows, images = [[7, 4, 9, 0.8], [12, 3, 3, 0.9]], [np.eye(28, dtype=np.float32)] * 2
+    sheet = images_figure(rows, images).to_dict()
+    svg = report._picture(lambda: sheet, "svg")().decode()
+    assert "9, not 4" in svg
+    assert svg.count("<image") == 2
+    assert report._picture(lambda: sheet, "png")().startswith(b"\x89PNG")
+    assert images_table(rows).to_csv(index=False).splitlines()[1] == "7,4,9,0.8"
+
+
+def test_where_mnist_is_missing_the_page_says_how_it_comes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RNN_LAB_DATA", str(tmp_path))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.switch_page("pages/report.py").run()
+    assert not app.exception
+    assert "when someone opens the tab Train of the page Digits" in app.info[0].value
+    assert not list(tmp_path.iterdir()), "nothing is fetched by looking at the report"
 
 
 def test_results_that_are_missing_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,20 @@
-"""What every section of the Report page consists of: results from disk, a claim judged, a figure with its downloads."""
+"""What every section of the Report page consists of: results from disk, a claim judged, a figure to keep or open."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 import vl_convert
 
 from training.claims import DEPENDS, FAILS, HOLDS, Claim
 from training.options import options, value
+from training.pretrain import recipes
 from training.report import FOLDER
+from training.seeds import is_small
 from training.task import Settings
 from training.tasks import TASKS
 from ui.report_charts import Figure
@@ -18,6 +22,23 @@ from ui.train import WORDS
 
 BADGES = {HOLDS: ("green", "check_circle"), FAILS: ("red", "cancel"), DEPENDS: ("orange", "casino")}
 MIME = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml"}
+# The shipped models that came of nothing but their settings.
+TRAINED = {name: each.settings for name, each in recipes().items() if each.by_hand is None and each.polish is None}
+Specification = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Link:
+    """What one opens from a figure: `label` says what, `query` are the parameters of the task's page's address."""
+
+    label: str
+    task: str
+    query: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        """The address, relative to the Report page's."""
+        return f"{self.task}?{urlencode(self.query)}"
 
 
 def results(part: str) -> dict[str, Any] | None:
@@ -46,52 +67,85 @@ def show_claim(claim: Claim) -> None:
         st.caption(f"Test: {claim.test}.")
 
 
-def show_figure(name: str, spec: dict[str, Any], csv: str, description: str, settings: Settings | None = None) -> None:
-    """A figure, what it can be downloaded as, and the page of its task with these settings loaded."""
+def show_figure(name: str, spec: Specification, csv: str, description: str, links: Sequence[Link]) -> None:
+    """A figure, what it can be downloaded as, and what it shows on the page of its task."""
     st.vega_lite_chart(spec, alt=description, key=f"figure_{name}")
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        show_downloads(name, csv, lambda: spec)
+        show_links(name, links)
+
+
+def show_downloads(name: str, csv: str, spec: Callable[[], Specification]) -> None:
+    """A figure's numbers, and the figure itself as two kinds of pictures, made of `spec` when they are asked for."""
+    for kind, mime in MIME.items():
         st.download_button(
-            "CSV", csv, f"{name}.csv", MIME["csv"], key=f"csv_{name}", type="tertiary", on_click="ignore"
+            kind.upper(),
+            csv if kind == "csv" else _picture(spec, kind),
+            f"{name}.{kind}",
+            mime,
+            key=f"{kind}_{name}",
+            type="tertiary",
+            on_click="ignore",
         )
-        for kind in ("png", "svg"):
-            st.download_button(
-                kind.upper(),
-                _picture(spec, kind),
-                f"{name}.{kind}",
-                MIME[kind],
-                key=f"{kind}_{name}",
-                type="tertiary",
-                on_click="ignore",
-            )
-        if settings is not None:
-            link(settings)
 
 
-def _picture(spec: dict[str, Any], kind: str) -> Callable[[], bytes]:
+def _picture(spec: Callable[[], Specification], kind: str) -> Callable[[], bytes]:
     """Draws the figure when it is asked for: that takes a second, and hardly anybody asks."""
 
     def draw() -> bytes:
+        on_white = spec() | {"background": "white"}
         if kind == "svg":
-            return vl_convert.vegalite_to_svg(spec | {"background": "white"}).encode()
-        return vl_convert.vegalite_to_png(spec | {"background": "white"}, scale=2)
+            return vl_convert.vegalite_to_svg(on_white).encode()
+        return vl_convert.vegalite_to_png(on_white, scale=2)
 
     return draw
 
 
-def specification(figure: Figure) -> tuple[dict[str, Any], str]:
+@st.fragment
+def show_links(name: str, links: Sequence[Link]) -> None:
+    """A link, or a button that unfolds one for each series of the figure; they are made when it is pressed."""
+    if len(links) == 1:
+        _page_link(links[0], "Open this setting")
+        return
+    popover = st.popover("Open", icon=":material/open_in_new:", type="tertiary", on_change="rerun", key=f"open_{name}")
+    if popover.open:
+        with popover:
+            for each in links:
+                _page_link(each, each.label)
+
+
+def _page_link(link: Link, label: str) -> None:
+    st.page_link(
+        f"pages/{link.task}.py",
+        label=label,
+        icon=":material/open_in_new:",
+        query_params=link.query,
+        width="content",
+    )
+
+
+def specification(figure: Figure) -> tuple[Specification, str]:
     """A figure as what is kept of it: its Vega-Lite specification and its numbers as CSV."""
     return figure.chart.to_dict(), figure.table.to_csv(index=False)
 
 
-def link(settings: Settings, label: str = "Open these settings") -> None:
-    """Opens the page of the task, with the tab Train on these settings."""
-    st.page_link(
-        f"pages/{settings.task}.py",
-        label=label,
-        icon=":material/open_in_new:",
-        query_params=train_query(settings),
-        width="content",
-    )
+def settings_link(label: str, settings: Settings, seeds: int = 1, **shown: str) -> Link:
+    """The page of the task with these settings in the tab Train, and the shipped model that has them, if there is one.
+
+    Of a shipped model the page can show more: `shown` are parameters of the address that it then has, too.
+    """
+    query = train_query(settings)
+    if seeds > 1 and is_small(TASKS[settings.task]):
+        query[f"train_{settings.task}_seeds"] = str(seeds)
+    if (model := shipped(settings)) is not None:
+        query |= {f"{settings.task}_model": model} | shown
+    return Link(label, settings.task, query)
+
+
+def shipped(settings: Settings) -> str | None:
+    """The shipped model that was trained with these settings, from whatever seed; None where there is none."""
+    same = (name for name, trained in TRAINED.items() if replace(trained, seed=settings.seed) == settings)
+    return next(same, None)
 
 
 def train_query(settings: Settings) -> dict[str, str]:

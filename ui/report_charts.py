@@ -1,12 +1,16 @@
 """The Report page's figures: results in, a table and an Altair chart of it out. Knows no Streamlit."""
 
+import base64
+import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
+from PIL import Image
 
 from training.statistics import mean
 from ui.charts import readable
@@ -128,6 +132,25 @@ def heat_map(table: pd.DataFrame, x: str, y: str, value: str, share: bool = True
         )
     )
     return Figure(readable(alt.layer(cells).properties(height=height)), table)
+
+
+def image_sheet(images: list[np.ndarray], captions: list[str], across: int = 12) -> alt.TopLevelMixin:
+    """Images (height, width), ink = 1, in lines of `across`, dark on white, with a caption below each."""
+    table = pd.DataFrame(
+        {"column": place % across, "line": place // across, "url": _data_url(image), "caption": caption}
+        for place, (image, caption) in enumerate(zip(images, captions, strict=True))
+    )
+    base = alt.Chart(table).encode(x=alt.X("column:O", axis=None), y=alt.Y("line:O", axis=None))
+    pictures = base.mark_image(width=56, height=56).encode(url="url:N")
+    texts = base.mark_text(dy=38).encode(text="caption:N")
+    return readable((pictures + texts).properties(width=alt.Step(68), height=alt.Step(90)))
+
+
+def _data_url(image: np.ndarray) -> str:
+    """The image itself as an address."""
+    file = io.BytesIO()
+    Image.fromarray(np.uint8(255 * (1 - image))).save(file, "png")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def long_curves(series: dict[str, Row], measure: str, line: str) -> pd.DataFrame:

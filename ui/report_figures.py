@@ -3,27 +3,48 @@
 from collections.abc import Callable
 from typing import Any
 
+import altair as alt
+import numpy as np
 import pandas as pd
 
 from training import reported
-from ui.report_charts import CELL_NAMES, Figure, curves, dots, heat_map, lengths, long_curves, long_lengths
+from ui.report_charts import CELL_NAMES, Figure, curves, dots, heat_map, image_sheet, lengths, long_curves, long_lengths
 
 Row = dict[str, Any]
 DECAYS = {0.0: "without weight decay", 1e-3: "with weight decay"}
+
+READ = {"final": "read where each direction ends", "last": "read at the last digit"}
+
+
+def grid_name(row: Row) -> str:
+    """What the figures call a row of the results, as the next four do."""
+    return f"{row['network']} {row['num_layers']} x {row['hidden_size']}"
+
+
+def decay_name(row: Row) -> str:
+    """Of digits networks with and without weight decay."""
+    return f"{row['network']} {DECAYS[row['weight_decay']]}"
+
+
+def recall_name(row: Row) -> str:
+    """Of recall networks with both read-outs."""
+    return f"{row['hidden_size']} hidden, {row['readout']}"
+
+
+def units_name(row: Row) -> str:
+    """Of networks that differ in nothing else."""
+    return f"{row['hidden_size']} hidden"
+
+
+def adder_name(row: Row) -> str:
+    """Of adders with all cells and losses."""
+    return f"{CELL_NAMES[row['cell']]} {row['hidden_size']}, {row['loss'].upper()}"
 
 
 def grid_figure(found: Row) -> Figure:
     """Validation accuracy of every setting of the grid."""
     return dots(
-        (
-            (
-                f"{each['network']} {each['num_layers']} x {each['hidden_size']}",
-                each["network"],
-                each["validation"],
-                None,
-            )
-            for each in found["rows"]
-        ),
+        ((grid_name(each), each["network"], each["validation"], None) for each in found["rows"]),
         "validation accuracy",
     )
 
@@ -33,7 +54,7 @@ def accuracy_figure(found: Row) -> Figure:
     return dots(
         (
             (
-                f"{each['network']} {DECAYS[each['weight_decay']]}",
+                decay_name(each),
                 DECAYS[each["weight_decay"]],
                 each["test"],
                 reported.DIGITS[each["network"], each["weight_decay"]],
@@ -67,14 +88,25 @@ def confusion_figure(found: Row, model: str) -> Figure:
     return heat_map(table, "said", "true digit", "images", share=False, height=420)
 
 
+def images_table(rows: list[list[float]]) -> pd.DataFrame:
+    """Test images, of which the results know number, label, what was said, and how probable that was to the network."""
+    table = pd.DataFrame(rows, columns=["image", "true", "said", "probability"])
+    return table.astype({"image": int, "true": int, "said": int})
+
+
+def images_figure(rows: list[list[float]], images: list[np.ndarray]) -> alt.TopLevelMixin:
+    """The same as pictures (28, 28), ink = 1, each with what was said and, where that is wrong, what it is."""
+    each = images_table(rows).itertuples(index=False)
+    return image_sheet(images, [str(said) if said == true else f"{said}, not {true}" for _, true, said, _ in each])
+
+
 def recall_figure(found: Row) -> Figure:
     """Test accuracy by hidden units and read-out."""
-    read = {"final": "read where each direction ends", "last": "read at the last digit"}
     return dots(
         (
             (
-                f"{each['hidden_size']} hidden, {each['readout']}",
-                read[each["readout"]],
+                recall_name(each),
+                READ[each["readout"]],
                 each["test"],
                 reported.RECALL[each["hidden_size"]],
             )
@@ -86,14 +118,14 @@ def recall_figure(found: Row) -> Figure:
 
 def recall_curves(found: Row, readout: str, measure: str) -> Figure:
     """One measure by hidden units against the step."""
-    series = {f"{each['hidden_size']} hidden": each["curves"] for each in found["rows"] if each["readout"] == readout}
+    series = {units_name(each): each["curves"] for each in found["rows"] if each["readout"] == readout}
     return curves(long_curves(series, measure, "median"), "optimiser step", measure.endswith("accuracy"))
 
 
 def recall_lengths(found: Row, readout: str) -> Figure:
     """Accuracy against the length of the sequence by hidden units."""
     series = {
-        f"{each['hidden_size']} hidden": {
+        units_name(each): {
             "accuracy": {name: [at[name] for at in each["by_length"]] for name in ("median", "low", "high")}
         }
         for each in found["rows"]
@@ -116,7 +148,7 @@ def addition_figure(found: Row) -> Figure:
     return dots(
         (
             (
-                f"{CELL_NAMES[each['cell']]} {each['hidden_size']}, {each['loss'].upper()}",
+                adder_name(each),
                 each["loss"].upper(),
                 each["test"],
                 reported.ADDITION[each["hidden_size"], each["loss"]],
@@ -129,9 +161,7 @@ def addition_figure(found: Row) -> Figure:
 
 def _adders(found: Row, cell: str, loss: str) -> dict[str, dict[str, Any]]:
     """The results of one cell and loss by hidden units."""
-    return {
-        f"{each['hidden_size']} hidden": each for each in found["rows"] if (each["cell"], each["loss"]) == (cell, loss)
-    }
+    return {units_name(each): each for each in found["rows"] if (each["cell"], each["loss"]) == (cell, loss)}
 
 
 def addition_curves(found: Row, cell: str, loss: str, measure: str) -> Figure:
