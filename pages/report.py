@@ -149,8 +149,8 @@ def show_regularisation(found: dict[str, Any]) -> None:
     links = of_rows([each for each in found["rows"] if each["network"] == network], decay_name)
     beside("regularisation", "digits_curves", ["training loss", "test loss", "test accuracy"], links, network)
     st.caption(f"Test loss and accuracy along the way: on the first {found['tested_images']:,} test images.")
-    explain(report_text.DIGITS)
-    explain(report_text.REGULARISATION)
+    explain(f"{report_text.DIGITS} {report_text.gates(found)}")
+    explain(f"{report_text.REGULARISATION} {report_text.learned_by_heart(found)}")
     provenance(found)
 
 
@@ -167,7 +167,7 @@ def show_samples(found: dict[str, Any]) -> None:
     links = [settings_link(model, TRAINED[model])]
     figure("samples", "confusion_figure", f"Confusion matrix of {model}: the mistakes", links, model)
     st.caption("Only mistakes are coloured; the CSV has the images that were read correctly, too.")
-    explain(report_text.SAMPLES)
+    explain(f"{report_text.SAMPLES} {report_text.mistakes(chosen)}")
     provenance(found)
 
 
@@ -275,7 +275,7 @@ def show_addition(found: dict[str, Any]) -> None:
     links = of_rows(rows, units_name)
     beside("addition", "addition_curves", [*STACKED[:2], "validation bit accuracy"], links, cell, loss)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
-    explain(report_text.ADDITION)
+    explain(f"{report_text.ADDITION} {report_text.adders_found(found)}")
     st.subheader("Longer numbers than it was trained on", anchor=False)
     for judge in (claims.small_mse_generalises, claims.perfect_is_correct):
         show_claim(judge(found))

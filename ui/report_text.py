@@ -1,4 +1,19 @@
-"""The Report page's explanations, for a student who reads them beside the figures."""
+"""The Report page's explanations, for a student who reads them beside the figures.
+
+The texts state mechanisms only. What came out is said by functions of the results, so that it is true of any results.
+"""
+
+from typing import Any
+
+from training.claims import CELLS, NAMES, find, percent, share
+from training.statistics import paired_together
+
+Results = dict[str, Any]
+BEYOND_CHANCE = {
+    1: "reads better than the RNN beyond chance",
+    0: "reads no better than the RNN beyond chance",
+    -1: "reads worse than the RNN beyond chance",
+}
 
 GRID = """A *grid search* trains one network for every combination of settings and keeps the one that does best on
 validation data. The test data are looked at once, in the end: whoever chooses by the test data, as the report did,
@@ -8,32 +23,91 @@ chosen between them: another seed would have chosen otherwise."""
 DIGITS = """A vanilla RNN multiplies its state by the same matrix at every row and squeezes it through a tanh. Going
 back from the answer to the first rows, the gradient is multiplied by the same numbers each time and *vanishes*: what
 the top of the image says is learned slowly. A GRU's *update gate* lets a unit keep its value as it is, so the
-gradient passes unharmed; an LSTM has a *cell state* that is only added to, which does the same. That is why both read
-better, and why they get there in fewer steps."""
+gradient passes unharmed; an LSTM has a *cell state* that is only added to, which does the same."""
 
-REGULARISATION = """*Weight decay* pulls every weight towards zero. It helps a network that learns its training data
-by heart. After five passes over 50,000 images none of these networks has done that: training and test loss still fall
-together. So the pull only makes the fit worse, and the difference is larger than that between seeds."""
+REGULARISATION = """*Weight decay* pulls every weight towards zero. A network that learns its training data by heart
+has a training loss far below its test loss, and the pull keeps the two together. It also makes the fit to the training
+data looser, which costs accuracy wherever there was little to be cured. So look at both: how far the losses are apart,
+and which network reads more of the test images."""
 
-SAMPLES = """Most images that a good network misreads are hard for people, too: a 4 that is closed on top, a 7 with a
-loop. The *confusion matrix* counts for every true digit (row) what the network said (column): mistakes come in pairs
-that look alike."""
+SAMPLES = """The *confusion matrix* counts for every true digit (row) what the network said (column). Digits that look
+alike are taken for each other: a 4 that is closed on top and a 9, a 7 with a loop and a 2."""
 
 RECALL = """To name the digit at index 1, a network must keep one of ten digits while others pass: its state needs ten
-places far enough apart. With two units per direction they lie in a plane, and training rarely finds ten that it can
-tell apart; with ten units it always does. A *bidirectional* network has two chances: the forward direction must keep
-the second digit until the end, the backward one sees it last but one. Read where each direction ends, both have read
-everything. Read at the last digit, the backward direction has seen that digit only."""
+places far enough apart. With two units per direction they lie in a plane, where training must find ten that each can
+be told from all others; every unit more is a dimension more, with room for many such arrangements. A *bidirectional*
+network has two chances: the forward direction must keep the second digit until the end, the backward one sees it last
+but one. Read where each direction ends, both have read everything. Read at the last digit, the backward direction has
+seen that digit only."""
 
 LENGTHS = """A network that has found the rule does not care how long a sequence is. One that only keeps the digit for
 as long as it was trained to forgets it somewhere beyond: the state drifts a little with every digit that passes."""
 
 ADDITION = """Adding needs one bit of memory: the *carry*. At each column the sum bit is a + b + carry, modulo 2, and
-the new carry is 1 when at least two of them are. A plain tanh RNN with two units can hold that (there are weights
-that do), but from a random start gradient descent practically never finds them; with five units there are so many
-ways that it nearly always finds one. Gates help: an LSTM's or a GRU's unit is made for keeping a bit."""
+the new carry is 1 when at least two of them are. A plain tanh RNN with two units can hold that (there are weights that
+do), but training must find them from a random start; the more units, the more ways there are to find. An LSTM's or a
+GRU's unit is made for keeping a bit."""
 
 OVERFITTING = """An adder is *perfect* when its state comes back to the same two places, "carry" and "no carry",
 however long the numbers are. If a long carry chain (0111...1 + 1) moves it a little further with every bit, it fails
-in the end, and random numbers never show it: a carry that travels 20 places comes up once in a million random
-sums."""
+in the end, and random numbers hardly show it: one in about 95,000 random pairs of 64 bits has a carry that travels
+through 20 columns."""
+
+
+def gates(found: Results) -> str:
+    """Whether networks with gates read better than the RNN, and how soon they read as well as it does in the end."""
+    plain = {name: find(found["rows"], network=name, weight_decay=0.0) for name in ("RNN", "GRU", "BiLSTM")}
+    rnn = plain.pop("RNN")
+    goal = rnn["curves"]["test accuracy"]["mean"][-1]
+    compared = paired_together({name: (row["test"], rnn["test"]) for name, row in plain.items()})
+    said = [
+        f"the {name} {BEYOND_CHANCE[compared[name].better]}, and {_sooner(row, goal)}" for name, row in plain.items()
+    ]
+    return f"Here, without weight decay: {'; '.join(said)}."
+
+
+def _sooner(row: Results, goal: float) -> str:
+    """When the mean curve of a row reaches the RNN's last test accuracy."""
+    points = zip(row["steps"], row["curves"]["test accuracy"]["mean"], strict=True)
+    step = next((step for step, accuracy in points if accuracy >= goal), None)
+    if step is None:
+        return "never comes to the RNN's last accuracy"
+    return f"comes to the RNN's last accuracy within {step:,} of {row['steps'][-1]:,} steps"
+
+
+def learned_by_heart(found: Results) -> str:
+    """How far test and training loss are apart at the end, for all networks without and with weight decay."""
+    ends = []
+    for name in ("RNN", "GRU", "BiLSTM"):
+        curves = (find(found["rows"], network=name, weight_decay=decay)["curves"] for decay in (0.0, 1e-3))
+        without, within = (curve["test loss"]["mean"][-1] / curve["training loss"]["mean"][-1] for curve in curves)
+        ends.append(f"{name} {without:.1f}, with weight decay {within:.1f}")
+    return f"Test loss divided by training loss at the end of the curves: {'; '.join(ends)}."
+
+
+def mistakes(model: Results) -> str:
+    """The digits that one shipped network most often takes for each other."""
+    confusion = model["confusion"]
+    pairs = {(a, b): confusion[a][b] + confusion[b][a] for a in range(10) for b in range(a)}
+    (a, b), most = max(pairs.items(), key=lambda pair: pair[1])
+    return (
+        f"`{model['model']}` confuses {b} and {a} most often: it takes a {b} for a {a} {_times(confusion[b][a])} and a "
+        f"{a} for a {b} {_times(confusion[a][b])}, which is {percent(most / len(model['wrong']), 0)} of its mistakes."
+    )
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def adders_found(found: Results) -> str:
+    """Which share of the seeds, of both losses together, found an adder, by cell and hidden units."""
+    said = []
+    for cell in CELLS:
+        rows = [row for row in found["rows"] if row["cell"] == cell]
+        tests = {size: [] for size in dict.fromkeys(row["hidden_size"] for row in rows)}
+        for row in rows:
+            tests[row["hidden_size"]] += row["test"]
+        shares = ", ".join(f"{percent(share(test), 0)} with {size}" for size, test in tests.items())
+        said.append(f"{NAMES[cell]} {shares}")
+    return f"Seeds that found an adder without a wrong bit in the test sums, by hidden units: {'; '.join(said)}."
