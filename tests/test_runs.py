@@ -112,6 +112,53 @@ def test_a_paused_run_can_be_stopped(engine: Engine) -> None:
     assert run.network().card["metrics"]["bit_accuracy"] > 0.4
 
 
+def test_a_resumed_run_that_waits_is_stopped_with_its_best_while_others_train(engine: Engine) -> None:
+    run, other = runs.create(QUICK, "has a best network"), runs.create(LONG, "trains on")
+    execute(run)
+    run.weights.unlink()
+    run.set_state("paused")
+    for each in (other, run):
+        engine.submit(each)
+    engine.stop(run)
+    wait_for(lambda: engine.state(run) == "stopped")
+    assert run.weights.exists()
+    assert engine.state(other) == "running"
+
+
+def test_many_that_are_stopped_at_once_take_one_process_beyond_the_limit(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spawn(*_: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(["sleep", "600"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr("training.engine.PATIENCE", 0.1)
+    monkeypatch.setattr(engine, "_spawn", spawn)
+    engine.submit(runs.create(LONG, "trains"))
+    for number in range(30):
+        run = runs.create(QUICK, f"paused-{number}")
+        run.set_state("paused")
+        run.best.write_bytes(b"")
+        engine.stop(run)
+    assert len(engine._children) == 2
+    assert engine.state(run) == "queued"
+    engine.pause(run)
+    assert (engine.state(run), engine.ahead(run)) == ("paused", None)
+
+
+def test_a_run_whose_server_ended_while_it_waited_can_be_stopped(engine: Engine) -> None:
+    run = runs.create(QUICK, "left waiting")
+    assert engine.state(run) == "interrupted"
+    engine.stop(run)
+    assert engine.state(run) == "stopped"
+
+
+def test_as_many_runs_train_as_this_process_may_use_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5, 7}, raising=False)
+    engine = Engine()
+    engine.shut_down()
+    assert engine.workers == 3
+
+
 def test_runs_wait_their_turn_and_can_leave_the_queue(engine: Engine) -> None:
     first, second, third = (runs.create(LONG, name) for name in "abc")
     for run in (first, second, third):

@@ -1,4 +1,4 @@
-"""Runs in the background: child processes of the command line, as many at a time as the machine has cores.
+"""Runs in the background: child processes of the command line, as many at a time as there are cores to use.
 
 The engine knows runs by their folders only; `python -m training run FOLDER` by hand does the same work.
 """
@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from training.estimate import cores
 from training.runs import RESUMABLE, Run, RunError
 
 LONGEST_QUEUE = 60
@@ -27,8 +28,9 @@ class Engine:
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or os.cpu_count() or 1
+        self.workers = workers or cores()
         self._queue: list[Run] = []
+        self._closing: set[Run] = set()  # those in the queue that are trained no more: their best network is kept
         self._children: dict[Run, subprocess.Popen[str]] = {}
         self._last_words: dict[Run, str] = {}
         self._guard = threading.RLock()
@@ -51,18 +53,27 @@ class Engine:
 
         Raises RunError, as `stop` does, when the run is trained by a process that this engine did not start.
         """
-        self._order(run, "pause", "paused")
+        with self._guard:
+            if run in self._queue:
+                self._leave_queue(run)
+                run.set_state("paused")
+            else:
+                self._order(run, "pause")
 
     def stop(self, run: Run) -> None:
-        """Have the run end with the best network so far."""
+        """Have the run end with the best network so far; where it waits or rests, a process of its own sees to that."""
         with self._guard:
-            resting = run not in self._queue and run not in self._children and run.state() in RESUMABLE
-            if resting and run.best.exists():
-                self._children[run] = self._spawn(run, "--keep-best")
-            elif resting:
+            idle = self.state(run) in ("queued", *RESUMABLE)
+            if idle and run.best.exists():
+                self._leave_queue(run)
+                self._closing.add(run)
+                self._queue.insert(0, run)
+                self._start_next()
+            elif idle:
+                self._leave_queue(run)
                 run.set_state("stopped")
             else:
-                self._order(run, "stop", "stopped")
+                self._order(run, "stop")
 
     def ahead(self, run: Run) -> int | None:
         """How many runs wait before this one; None when it does not wait here."""
@@ -94,15 +105,16 @@ class Engine:
         for child in children:
             _wait(child)
 
-    def _order(self, run: Run, order: str, state_in_queue: str) -> None:
-        with self._guard:
-            if run in self._queue:
-                self._queue.remove(run)
-                run.set_state(state_in_queue)
-            elif child := self._children.get(run):
-                _tell(child, order)
-            elif run.is_locked():
-                raise RunError(f"{run.name} was started elsewhere, by hand or by another server: {order} it there.")
+    def _leave_queue(self, run: Run) -> None:
+        if run in self._queue:
+            self._queue.remove(run)
+        self._closing.discard(run)
+
+    def _order(self, run: Run, order: str) -> None:
+        if child := self._children.get(run):
+            _tell(child, order)
+        elif run.is_locked():
+            raise RunError(f"{run.name} was started elsewhere, by hand or by another server: {order} it there.")
 
     def _watch(self) -> None:
         """Look after the children until the end: a free process takes the next run."""
@@ -124,10 +136,15 @@ class Engine:
             del self._last_words[next(iter(self._last_words))]  # the oldest: a server may see thousands of runs
 
     def _start_next(self) -> None:
-        while self._queue and len(self._children) < self.workers and not self._ended.is_set():
-            run = self._queue.pop(0)
+        while self._queue and not self._ended.is_set():
+            run = self._queue[0]
+            closing = run in self._closing
+            # To keep a best network takes seconds: one process beyond the limit may, however long the others train.
+            if len(self._children) >= self.workers + closing:
+                return
+            self._leave_queue(run)
             if run.folder.exists():  # it may have been deleted while it waited
-                self._children[run] = self._spawn(run)
+                self._children[run] = self._spawn(run, *["--keep-best"] * closing)
 
     @staticmethod
     def _spawn(run: Run, *options: str) -> subprocess.Popen[str]:
