@@ -11,6 +11,7 @@ from training.task import Settings
 from training.tasks import TASKS, digits
 
 NAMES = list(recipes())
+SHORT_OF_TARGET = {"digits-best"}  # as weights/README.md says
 WITHOUT_DOWNLOAD = [name for name in NAMES if not name.startswith("digits") or digits.available()]
 
 
@@ -27,6 +28,7 @@ def test_the_card_holds_the_recipes_settings(name: str) -> None:
     assert settings.to_dict() == expected
     assert recipe.settings.seed <= card["seed"] < recipe.settings.seed + recipe.seeds == card["seeds_tried"]
     assert card["parameters"] == load(name).num_parameters()
+    assert card.get("polish") == (recipe.polish and recipe.polish.to_dict())
     if recipe.by_hand:
         assert card["by_hand"] and card["curves"] == []
     else:
@@ -37,7 +39,8 @@ def test_the_card_holds_the_recipes_settings(name: str) -> None:
 def test_it_reaches_its_figure_on_the_test_data(name: str) -> None:
     network, recipe = load(name), recipes()[name]
     metrics = TASKS[recipe.settings.task].exam(network, Settings.of(network.card))
-    assert metrics[recipe.metric] >= recipe.target
+    assert (metrics[recipe.metric] >= recipe.target) == (name not in SHORT_OF_TARGET)
+    assert metrics[recipe.metric] >= recipe.target - 5e-4
     assert metrics == pytest.approx(network.card["metrics"], abs=2e-4)
 
 

@@ -23,7 +23,8 @@ class Recipe:
 
     `metric` on the test data must reach `target`; `report` is the report's figure (None where it gives none).
     With `seeds` above 1 that many are trained, from the settings' seed on, and the best on validation data is kept.
-    Where the weights are set by hand, `by_hand` makes the network, and nothing is trained.
+    With `polish` a network that has been trained, and calibrated, is trained once more, with these settings. Where the
+    weights are set by hand, `by_hand` makes the network, and nothing is trained.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Recipe:
     target: float
     report: float | None
     seeds: int = 1
+    polish: Settings | None = None
     by_hand: Callable[[Settings], Network] | None = None
 
 
@@ -63,8 +65,10 @@ def _digits() -> Iterator[Recipe]:
         settings = replace(report, **shape)
         yield Recipe(f"digits-{name}", settings, "accuracy", *plain)
         yield Recipe(f"digits-{name}-l2", replace(settings, weight_decay=1e-3), "accuracy", *regularised)
-    # The aim is 99.6 %. 36 epochs in one cycle came to 99.56 %, but to less than these 60 on validation data.
-    yield Recipe("digits-best", _best(report), "accuracy", 0.995, None)
+    # The aim, which it misses by 2 test images. Of drawings by strangers it is 99 %: it misses 20 of 1,998.
+    best = _best(report)
+    polish = replace(best, schedule="one_cycle", learning_rate=5e-4, epochs=15, seed=1)
+    yield Recipe("digits-best", best, "accuracy", 0.996, None, polish=polish)
 
 
 def _best(report: Settings) -> Settings:
@@ -117,7 +121,7 @@ def pretrain(recipe: Recipe, folder: Path = WEIGHTS) -> Iterator[tuple[int, Prog
     for seed in range(recipe.settings.seed, recipe.settings.seed + recipe.seeds):
         settings = replace(recipe.settings, seed=seed)
         network, curves = build(settings), []
-        for progress in fit(network, TASKS[settings.task].load_data(settings), settings):
+        for progress in _trained(network, settings, recipe.polish):
             curves.append(progress)
             yield seed, progress
         merit = (next(iter(progress.metrics.values())), -progress.validation_loss)
@@ -126,10 +130,29 @@ def pretrain(recipe: Recipe, folder: Path = WEIGHTS) -> Iterator[tuple[int, Prog
     _keep(recipe, *best[1:], folder)
 
 
+def _trained(network: Network, settings: Settings, polish: Settings | None) -> Iterator[Progress]:
+    """Train the network once, or a second time as well; steps, epochs and seconds are counted on."""
+    task, progress = TASKS[settings.task], None
+    for progress in fit(network, task.load_data(settings), settings):
+        yield progress
+    if polish is not None:
+        task.calibrate(network, settings)
+        for more in fit(network, task.load_data(polish), polish):
+            yield following(progress, more)
+
+
+def following(first: Progress, second: Progress) -> Progress:
+    """A progress of a second training, counted on from the last one of the first."""
+    counts = {name: getattr(first, name) + getattr(second, name) for name in ("step", "epoch", "seconds")}
+    return replace(second, **counts, steps=first.steps + second.steps)
+
+
 def _keep(recipe: Recipe, network: Network, settings: Settings, curves: list[Progress], folder: Path) -> None:
     """Save the network of a recipe, with its card."""
     certify(network, settings, curves, command=f"python -m training pretrain {recipe.name}")
     network.card |= {"report": recipe.report, "seeds_tried": recipe.seeds, "by_hand": recipe.by_hand is not None}
+    if recipe.polish is not None:
+        network.card["polish"] = recipe.polish.to_dict()
     if is_adder(network):
         network.card["verdict"] = verdict(network).to_dict()
     save(network, folder / f"{recipe.name}.safetensors")
@@ -147,7 +170,9 @@ def write_verdicts(folder: Path = WEIGHTS) -> None:
 def write_readme(folder: Path = WEIGHTS) -> None:
     """`README.md` beside the weights: how each model was made, all of it read from the cards."""
     rows = [_row(recipe, load(folder / f"{recipe.name}.safetensors").card) for recipe in recipes().values()]
-    (folder / "README.md").write_text(README + "\n".join(rows) + "\n")
+    best = load(folder / "digits-best.safetensors").card["metrics"]
+    head = README.format(accuracy=best["accuracy"], drawn=best["drawn_accuracy"])
+    (folder / "README.md").write_text(head + "\n".join(rows) + "\n")
 
 
 def _row(recipe: Recipe, card: dict[str, Any]) -> str:
@@ -160,6 +185,8 @@ def _row(recipe: Recipe, card: dict[str, Any]) -> str:
     extras += [f"{card['schedule']} learning rate"] if card["schedule"] != "constant" else []
     extras += [f"gradients clipped at {card['gradient_clipping']:g}"] if card["gradient_clipping"] else []
     extras += [f"forget bias {card['forget_bias']:g}"] if card["forget_bias"] else []
+    if polish := card.get("polish"):
+        extras += [f"then {polish['epochs']} epochs more with {polish['schedule']} up to {polish['learning_rate']:g}"]
     training = ", ".join(
         [
             f"{card['loss']}, {card['epochs']} epochs, Adam {card['learning_rate']:g}, batch {card['batch_size']}",
@@ -184,7 +211,9 @@ Where several seeds were tried, the one with the best accuracy on the validation
 validation loss); the test data decided nothing. The test data are MNIST's 10,000 test images (digits), the last 20 % of
 the generated sequences (recall), and all 1,024 pairs of 5-bit numbers (addition). `recall-any` reads the index that is
 asked for as one more element after the last digit; its lowest accuracy is that at the index and the length, of 3 to 10,
-where it is worst, on 2,000 other sequences of each length.
+where it is worst, on 2,000 other sequences of each length. `digits-best` was to read 99.6 % of the test images and 99 %
+of the drawings by people it never saw (4 of the 30 writers, each digit drawn twice): it reads {accuracy:.2%} and
+{drawn:.2%}.
 
 | model | network | parameters | training | seed | test | report |
 | --- | --- | --- | --- | --- | --- | --- |
