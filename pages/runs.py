@@ -4,7 +4,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from models import WeightsError, names
+from models import names
 from models.store import card
 from training import catalogue, runs
 from training.catalogue import Entry, curves_csv, differing, smoothed, upload
@@ -37,7 +37,7 @@ def entries() -> dict[str, Entry]:
     for run in runs.all_runs():
         try:
             found[run.id] = catalogue.entry(run)
-        except (RunError, WeightsError, KeyError, ValueError):
+        except (RunError, KeyError, TypeError, ValueError):
             continue  # deleted a moment ago, or damaged by hand: nothing can be said of it
     return found | {each.id: each for each in catalogue.shipped()}
 
@@ -159,8 +159,9 @@ def show_actions(chosen: list[Entry]) -> None:
                 st.markdown(f"Delete {', '.join(entry.name for entry in mine)} with weights and curves, for good?")
                 st.button("Delete for good", on_click=delete, args=(mine,), key="runs_delete")
         show_download("Curves (CSV)", curves_csv(chosen), "curves.csv")
-    if problem := st.session_state.pop("runs_problem", None):
-        st.error(problem)
+    for problem in (*(entry.problem for entry in chosen), st.session_state.pop("runs_problem", None)):
+        if problem:
+            st.error(problem)
 
 
 def show_actions_of_one(entry: Entry) -> None:

@@ -117,9 +117,32 @@ def test_a_run_whose_folder_vanishes_leaves_the_table(trained: Run) -> None:
     assert table(checked(app)) == names()
 
 
-def test_a_damaged_run_is_left_out(trained: Run) -> None:
+def test_a_damaged_run_says_so_and_leaves_the_others_alone(trained: Run) -> None:
+    other = runs.create(QUICK, "another")
+    other.set_state("paused")
     (trained.folder / "progress.jsonl").write_text("nonsense\n")
-    assert table(opened()) == names()
+    (trained.folder / "status.json").write_text("{}")
+    trained.weights.write_bytes(b"garbage")
+    app = opened()
+    assert table(app) == ["another", "my adder", *names()]
+    assert app.dataframe[0].value["status"].tolist()[:2] == ["paused", "failed"]
+    app.multiselect(key="compare").set_value([trained.id])
+    assert "The network of my adder can't be read: weights.safetensors is not" in texts(checked(app))
+    app.button(key="runs_delete").click()
+    assert table(checked(app)) == ["another", *names()]
+
+
+def test_a_network_that_cannot_be_read_is_one_sentence_on_its_page(trained: Run) -> None:
+    trained.weights.write_bytes(b"garbage")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page("pages/addition.py")
+    app.query_params["addition_model"] = "my adder"
+    checked(app)
+    assert "my adder can't be shown: weights.safetensors is not a readable safetensors file" in texts(app)
+    assert any('role="status"' in element.value for element in app.html)
+
+
+def test_a_run_that_does_not_say_what_it_trains_is_left_out(trained: Run) -> None:
     (trained.folder / "run.json").write_text("{")
     assert table(opened()) == names()
 

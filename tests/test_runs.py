@@ -1,5 +1,6 @@
 """Runs on disk and in the background: states, orders, crashes."""
 
+import json
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ from training import runs
 from training.engine import Engine
 from training.fit import DivergedError, build, fit
 from training.metrics import LOSSES
-from training.runs import Run, RunError
+from training.runs import DAMAGED, Run, RunError
 from training.task import Settings
 from training.tasks import TASKS
 from training.worker import NICENESS, execute
@@ -351,6 +352,26 @@ def test_a_line_cut_off_by_a_crash_is_left_out() -> None:
     path = run.folder / "progress.jsonl"
     path.write_text(path.read_text()[:-20])
     assert run.progress() == whole[:-1]
+
+
+@pytest.mark.parametrize("line", ["nonsense", "[]", "{}", '{"step": 1}', "\ufffd", '{"metrics": 3}'])
+def test_a_damaged_line_of_progress_is_left_out(line: str) -> None:
+    run = runs.create(QUICK, "damaged")
+    execute(run)
+    whole = run.progress()
+    with (run.folder / "progress.jsonl").open("a") as file:
+        file.write(f"{line}\n{json.dumps(whole[0].to_dict() | {'step': 'one'})}\n")
+    run.append(whole[-1])
+    assert run.progress() == [*whole, whole[-1]]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "", '{"state": "flying"}', '{"state": ["queued"]}'])
+def test_a_run_whose_status_is_damaged_has_failed_and_can_be_resumed(engine: Engine, content: str) -> None:
+    run = runs.create(QUICK, "damaged")
+    (run.folder / "status.json").write_text(content)
+    assert (engine.state(run), engine.message(run)) == ("failed", DAMAGED)
+    engine.submit(run)
+    assert engine.state(run) == "running"
 
 
 def test_children_are_polite_and_alone_on_their_thread(engine: Engine) -> None:

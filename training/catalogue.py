@@ -31,7 +31,8 @@ CALIBRATION = {"temperature": 100.0, "refusal_threshold": 1.0}  # what a task's 
 class Entry:
     """A shipped model or a run: what it is called, what was trained, and what came of it.
 
-    `metrics` are those on the test data, empty before the end; `seconds` is the training time so far.
+    `metrics` are those on the test data, empty before the end; `seconds` is the training time so far. `problem` says in
+    one sentence why there are no weights although training has left some: their file is damaged.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Entry:
     curves: tuple[Progress, ...]
     created: datetime | None
     weights: Path | None
+    problem: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -74,10 +76,14 @@ def _entry(folder: Path, changed: tuple[int, ...]) -> Entry:
     """What `entry` gives until one of its files changes."""
     run = Run(folder)
     made = datetime.fromisoformat(run.facts["created"])
-    metrics = card(run.weights)["metrics"] if run.weights.exists() else {}
-    parameters = num_parameters(run.settings)
-    weights = run.weights if run.weights.exists() else None
-    return Entry(run.id, run.name, run.settings, parameters, metrics, tuple(run.progress()), made, weights)
+    metrics, weights, problem = {}, None, ""
+    if run.weights.exists():
+        try:
+            metrics, weights = dict(card(run.weights).get("metrics", {})), run.weights
+        except (WeightsError, TypeError, ValueError) as error:
+            problem = f"The network of {run.name} can't be read: {error}"
+    curves = tuple(run.progress())
+    return Entry(run.id, run.name, run.settings, num_parameters(run.settings), metrics, curves, made, weights, problem)
 
 
 def differing(entries: list[Entry]) -> dict[str, list[Any]]:

@@ -12,11 +12,11 @@ import os
 import re
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_origin
 
 from filelock import FileLock, Timeout
 
@@ -32,6 +32,8 @@ from training.tasks import TASKS
 STATES = ("queued", "running", "paused", "stopped", "finished", "failed", "interrupted")
 RESUMABLE = ("paused", "interrupted", "failed")
 ENDED = ("stopped", "finished")
+DAMAGED = "Its status.json is damaged: resume it, or delete it."
+Line = TypeVar("Line", Progress, StackedProgress)
 NAME = re.compile(r"[\w .,+()-]{1,80}")  # nothing that a page would take for markup
 
 
@@ -104,13 +106,27 @@ class Run:
         return range(self.settings.seed, self.settings.seed + self.facts.get("seeds", 1))
 
     def state(self) -> str:
-        """One of STATES; a run that nobody works on although it says so was interrupted."""
-        state = _read_json(self.folder / "status.json")["state"]
+        """One of STATES; a run that nobody works on although it says so was interrupted.
+
+        Raises RunError where it is gone.
+        """
+        state = self._status()["state"]
         return "interrupted" if state == "running" and not self.is_locked() else state
 
     def message(self) -> str:
-        """Why it failed, in one sentence; empty where there is nothing to say."""
-        return _read_json(self.folder / "status.json").get("message", "")
+        """Why it failed, in one sentence; empty where there is nothing to say. Raises RunError where it is gone."""
+        return str(self._status().get("message", ""))
+
+    def _status(self) -> dict[str, Any]:
+        """What `status.json` says; of a damaged one, that the run has failed, so that it can be resumed or deleted."""
+        path = self.folder / "status.json"
+        try:
+            status = _read_json(path)
+        except RunError:
+            if not path.exists():
+                raise
+            status = {}
+        return status if status.get("state") in STATES else {"state": "failed", "message": DAMAGED}
 
     def set_state(self, state: str, message: str = "") -> None:
         """Write the state to disk. Raises RunError where that can't be done."""
@@ -136,12 +152,8 @@ class Run:
             return False  # in a folder that can't be written nobody trains
 
     def progress(self) -> list[Progress]:
-        """All progress so far. A line that a crash has cut off is left out."""
-        path = self.folder / "progress.jsonl"
-        if not path.exists():
-            return []
-        lines = path.read_text().split("\n")[:-1]
-        return [Progress(**json.loads(line)) for line in lines]
+        """All progress so far. A line that is damaged, or that a crash has cut off, is left out."""
+        return _read_lines(self.folder / "progress.jsonl", Progress)
 
     def append(self, progress: Progress) -> None:
         """Add a line of progress."""
@@ -155,10 +167,7 @@ class Run:
 
     def seeds_progress(self) -> list[StackedProgress]:
         """All progress so far of every seed, of a run of several; as `progress`, which holds their medians."""
-        path = self.folder / "seeds.jsonl"
-        if not path.exists():
-            return []
-        return [StackedProgress(**json.loads(line)) for line in path.read_text().split("\n")[:-1]]
+        return _read_lines(self.folder / "seeds.jsonl", StackedProgress)
 
     def keep_progress_until(self, step: int) -> None:
         """Forget the progress after `step`: training goes on from there."""
@@ -257,9 +266,36 @@ def _free(name: str) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text())
+        if not isinstance(content, dict):
+            raise ValueError("not an object")
     except (OSError, ValueError) as error:
         raise RunError(f"The run {path.parent.name} is not there any more, or its {path.name} is damaged.") from error
+    return content
+
+
+def _read_lines(path: Path, kind: type[Line]) -> list[Line]:
+    """The lines of a file, one progress each, without those that are damaged; none where there is no file."""
+    try:
+        lines = path.read_text(errors="replace").split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    types = {field.name: get_origin(field.type) or field.type for field in fields(kind)}
+    return [kind(**values) for values in map(_parsed, lines) if _fits(values, types)]
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _fits(values: Any, types: dict[str, type]) -> bool:
+    """Whether a line holds a value of each of these types, under these names, and at least one metric."""
+    if not isinstance(values, dict) or values.keys() != types.keys() or not values["metrics"]:
+        return False
+    return all(isinstance(values[name], (int, float) if of is float else of) for name, of in types.items())
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from models import Network, load
+from models import Network, WeightsError, load
 from models.store import WEIGHTS
 from training import runs
 from training.runs import Run
@@ -36,7 +36,18 @@ def describe(card: dict[str, Any]) -> str:
 
 
 def model_picker(options: list[str], key: str, default: str, **looks: Any) -> str:
-    """A select box of models, whose labels also stand in the page's address. Returns the chosen one's name."""
-    return st.selectbox(
+    """A select box of models, whose labels also stand in the page's address. Returns the chosen one's name.
+
+    Where its network can't be read, the page says so and goes on with `default`; without that one, too, it ends here.
+    """
+    chosen = st.selectbox(
         "Model", options, options.index(default), format_func=label, key=key, bind="query-params", **looks
     )
+    for name in (chosen, default):
+        try:
+            network(name)
+        except WeightsError as error:
+            st.error(f"{label(name)} can't be shown: {error}")
+        else:
+            return name
+    st.stop()
