@@ -1,11 +1,15 @@
 """Training in Chromium: on while one looks elsewhere, there after a reload, stopped at will, side by side."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from models import Network, belief, load
 from tests import live
-from tests.test_browser_digits import draw, settle
+from tests.test_browser_digits import DIGITS, Point, settle, square
 from training.tasks import digits
+from ui.drawing import decode, render
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +34,7 @@ def chosen_model(page: Page) -> str:
 
 
 @pytest.mark.skipif(not digits.available(), reason="MNIST is not on this machine (set RNN_LAB_DATA)")
-def test_a_run_goes_on_through_other_pages_and_a_reload_and_then_reads_a_drawing(
+def test_a_run_goes_on_through_other_pages_and_a_reload_and_its_network_then_reads_a_drawing(
     page: Page, new_server: live.Server
 ) -> None:
     train(page, f"{new_server.url}/digits?digits_tab=Train&{SMALL}")
@@ -42,8 +46,35 @@ def test_a_run_goes_on_through_other_pages_and_a_reload_and_then_reads_a_drawing
     expect(page.get_by_text("gru-1x64 is trained. On the test data: accuracy")).to_be_visible(timeout=TRAINED)
     assert chosen_model(page) == "gru-1x64"
     settle(page)
-    draw(page, 7)
+    (stroke,) = DIGITS[3]
+    drag(page, stroke)
+    (run,) = new_server.runs.iterdir()
+    expect_reading(page, load(run / "weights.safetensors"))
     assert chosen_model(page) == "gru-1x64"
+
+
+def drag(page: Page, stroke: list[Point]) -> None:
+    """Draw a stroke with the mouse, and wait until it is read; a network that was trained shortly may be wrong."""
+    left, top = square(page)
+    page.mouse.move(left + stroke[0][0], top + stroke[0][1])
+    page.mouse.down()
+    for x, y in stroke[1:]:
+        page.mouse.move(left + x, top + y, steps=4)
+    page.mouse.up()
+    expect(page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.", timeout=SLOW)
+    settle(page)
+
+
+def expect_reading(page: Page, network: Network) -> None:
+    """The answer, the bars and the belief after each row are what this network makes of the drawing in the address."""
+    (code,) = parse_qs(urlsplit(page.url).query)["drawing"]
+    rows = belief(network, digits.prepare(render(decode(code))))
+    expect(page.locator(".digit")).to_have_text(str(rows[-1].argmax()))  # it was taught no scribbles: never a "?"
+    shown = page.locator(".st-key-answer svg.marks text", has_text="%")
+    assert sorted(shown.all_text_contents()) == sorted(f"{100 * p:.1f} %" for p in rows[-1])
+    cells = page.locator(".st-key-digits_belief_column td.heat")
+    percents = cells.evaluate_all("cells => cells.map(cell => parseFloat(cell.getAttribute('aria-label')))")
+    assert percents == pytest.approx(100 * rows.flatten(), abs=0.11)  # rounded twice on their way
 
 
 def test_a_run_is_stopped_and_its_best_network_kept(page: Page, server_url: str) -> None:
