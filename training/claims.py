@@ -80,7 +80,7 @@ def share(values: list[float], reached: float = PERFECT) -> float:
 
 def interval(measured: Mean) -> str:
     """ "98.7 % [98.6, 98.8], n = 5"."""
-    return f"{percent(measured.mean)} [{100 * measured.low:.1f}, {100 * measured.high:.1f}], n = {measured.n}"
+    return f"{percent(measured.mean)} [{100 * measured.low:.1f}, {100 * min(measured.high, 1):.1f}], n = {measured.n}"
 
 
 def against(first: str, second: str, comparison: Paired) -> str:

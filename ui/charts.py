@@ -7,6 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+LEGEND_ROW = 22  # pixels
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
 MEASURES = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}  # of an adder
 # Streamlit's own axis labels are too faint to be read from the back of a lecture hall.
@@ -15,7 +16,7 @@ TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
 
 def readable(chart: alt.LayerChart) -> alt.LayerChart:
     """The chart with axes and legends in the page's text colour, light or dark."""
-    return chart.configure_axis(**TEXT).configure_legend(**TEXT)
+    return chart.configure_axis(**TEXT, labelFlush=False).configure_legend(**TEXT)
 
 
 def probability_bars(probabilities: np.ndarray, height: int = 240) -> dict[str, Any]:
@@ -174,6 +175,7 @@ def learning_curves(
     y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format="%" if share else "~g"))
     series = list(dict.fromkeys(table["series"]))
     legend = alt.Legend(orient="bottom", columns=2, labelLimit=260) if len(series) > 1 else None
+    height += LEGEND_ROW * -(-len(series) // 2) if legend else 0  # a chart's height includes its legend
     color = alt.Color("series:N", title=None, scale=alt.Scale(domain=series), legend=legend)
     tooltip = [
         alt.Tooltip("series:N", title="curve"),
