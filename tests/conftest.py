@@ -12,13 +12,16 @@ from urllib.parse import urlsplit
 import hypothesis
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests import live
 
 # Every run of the tests tries the same examples; a slow machine is no failure.
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("seeded")
+
+# Milliseconds for anything that is to appear: a server that imports torch, on a machine that does other things as well.
+expect.set_options(timeout=20_000)
 
 LOCAL_SCHEMES = ("data", "blob", "about")
 

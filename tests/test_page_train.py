@@ -47,14 +47,14 @@ def press(app: AppTest, label: str) -> None:
     assert not app.exception
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
 
 
-def wait_until(app: AppTest, sentence: str, seconds: float = 60) -> None:
+def wait_until(app: AppTest, sentence: str, seconds: float = 180) -> None:
     """Look again, as the page does by itself, until it says so."""
     end = time.monotonic() + seconds
     while sentence not in texts(app):
