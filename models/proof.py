@@ -21,11 +21,10 @@ from models.streams import BITS, ONES, mixed
 from models.trace import STEPS
 
 # Half the width of the boxes where the network tells states apart best, and how many sets are moved at most.
-ROOMS: tuple[tuple[float, int], ...] = ((0.08, 5_000), (0.03, 20_000), (0.015, 8_000))
+ROOMS = ((0.08, 5_000), (0.03, 20_000), (0.015, 8_000))
 COMPARISON = 1 / 4000  # of the time that it takes to move a set: to compare one with a box
 KINDS = 9  # of boxes: by the last symbol and the carry, 2 * symbol + carry; the last kind is the start's
 START = KINDS - 1
-APART = 1e3  # between boxes of different kinds
 SHRUNK = 0.7  # of a box: sets as small as that get a box of their own
 BATCH = 256  # sets that are moved together
 CUTS = 3  # how often a set is halved at most
@@ -94,14 +93,14 @@ class Proof:
 
 
 @torch.inference_mode()
-def prove(network: Network, rooms: tuple[tuple[float, int], ...] = ROOMS) -> Proof:
+def prove(network: Network) -> Proof:
     """Look for boxes that prove a network of one layer and one direction; `holds` says whether they do.
 
     The same network gives the same answer: the number of sets ends the search, not the clock.
     """
     adder = Adder(network)
     metrics = _metrics(adder)
-    for room, work in rooms:
+    for room, work in ROOMS:
         proof = _Boxes(adder, metrics, room).closed(work)
         if proof.holds:
             break

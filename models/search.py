@@ -5,7 +5,7 @@ over a stream of columns holds its answers for every pair of operands that the s
 and the last carry, for which it reads one more pair of zeros.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -42,23 +42,31 @@ class Search:
 
 
 @torch.inference_mode()
-def find_error(network: Network, exhaustive: bool = True) -> Search:
+def find_error(network: Network, longer: Search | None = None) -> Search:
     """Look for a pair that the network adds wrongly, and return the shortest of those it comes by.
 
-    First all pairs of 1, 2, 3, ... bits, unless that is not asked for; then carry chains and repeated patterns; then
-    whatever leads to a state that the network has not been in yet.
+    First all pairs of 1, 2, 3, ... bits; then longer ones, unless `find_longer_error` has found `longer` already.
+    """
+    if not network.bidirectional and (pair := _exhaustive(network)) is not None:
+        return Search(pair, EXHAUSTIVE, 0, EXHAUSTIVE)
+    longer = longer or find_longer_error(network)
+    return longer if network.bidirectional else replace(longer, exhaustive_length=EXHAUSTIVE)
+
+
+@torch.inference_mode()
+def find_longer_error(network: Network) -> Search:
+    """The same by likely pairs only, which takes half the time: carry chains, repeated patterns, states in reach.
+
+    A network that reads from both ends has all its short pairs tried, too.
     """
     if network.bidirectional:
         return _search_bidirectional(network)
-    tried = EXHAUSTIVE if exhaustive else 0
-    if exhaustive and (pair := _exhaustive(network)) is not None:
-        return Search(pair, tried, 0, EXHAUSTIVE)
     kinds = [torch.cat([carry_chains(CHAINS), patterns(5, CHAINS)]), patterns(3, LONGEST)]
     found = [error for symbols in kinds if (error := _first_error(network, symbols)) is not None]
     states, error = _explore(network)
     found += [] if error is None else [error]
     pair = _operands(min((_shortened(network, each) for each in found), key=len)) if found else None
-    return Search(pair, tried, sum(map(len, kinds)), LONGEST, states)
+    return Search(pair, 0, sum(map(len, kinds)), LONGEST, states)
 
 
 def is_wrong(network: Network, a: int, b: int, length: int | None = None) -> bool:

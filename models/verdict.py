@@ -5,7 +5,7 @@ from typing import Any
 
 from models.network import Network
 from models.proof import Proof, prove
-from models.search import Search, find_error, is_wrong, number
+from models.search import Search, find_error, find_longer_error, is_wrong, number
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ def verdict(network: Network) -> Verdict:
     """
     if not is_adder(network):
         raise ValueError("Only a network that reads two bits and says one at every time step adds numbers.")
-    search, proof = find_error(network, exhaustive=False), None
+    search, proof = find_longer_error(network), None
     if search.pair is None and not network.bidirectional and network.num_layers == 1:
         proof = prove(network)
         if proof.holds:
             return Verdict("proved", None, search, proof)
-    search = find_error(network)
+    search = find_error(network, longer=search)
     operands = _confirmed(network, search) if search.pair else None
     if operands is not None:
         return Verdict("fails", operands, search, None)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from models import Network, load, names
-from models.search import find_error, is_wrong, number
+from models.search import find_error, find_longer_error, is_wrong, number
 from models.streams import carry_chains, columns, mixed
 from training.tasks import addition
 
@@ -54,6 +54,13 @@ class SuperstitiousAdder(ForgetfulAdder):
         return torch.stack(logits, dim=1)[..., None], (carry[:, None], matched[:, None])
 
 
+def test_what_is_known_of_longer_pairs_is_not_looked_for_again() -> None:
+    network = ForgetfulAdder(memory=40)
+    longer = find_longer_error(network)
+    assert find_error(network, longer) == find_error(network)
+    assert find_error(network, longer).pair is longer.pair
+
+
 def test_streams_and_sums_are_those_of_the_task() -> None:
     ((x, y),) = addition.carry_chains(7).groups
     symbols = (2 * x[..., 0] + x[..., 1]).long()
@@ -69,7 +76,7 @@ def test_an_exact_adder_cannot_be_broken() -> None:
     search = find_error(ForgetfulAdder(memory=2000))
     assert search.pair is None
     assert (search.exhaustive_length, search.longest) == (10, 1000)
-    assert find_error(ForgetfulAdder(memory=2000), exhaustive=False).exhaustive_length == 0
+    assert find_longer_error(ForgetfulAdder(memory=2000)).exhaustive_length == 0
 
 
 @pytest.mark.parametrize("memory", [0, 1, 3, 7, 8, 9, 40, 62, 200])

@@ -124,9 +124,8 @@ def pretrain(recipe: Recipe, folder: Path = WEIGHTS) -> Iterator[tuple[int, Prog
         for progress in _trained(network, settings, recipe.polish):
             curves.append(progress)
             yield seed, progress
-        merit = (next(iter(progress.metrics.values())), -progress.validation_loss)
-        if best is None or merit > best[0]:
-            best = merit, network, settings, curves
+        if best is None or progress.merit() > best[0]:
+            best = progress.merit(), network, settings, curves
     _keep(recipe, *best[1:], folder)
 
 
