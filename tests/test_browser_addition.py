@@ -72,7 +72,7 @@ def test_what_the_buttons_do_stands_in_the_address(server_url: str, page: Page) 
     expect(page.locator(RESULT)).to_have_text("010000= 16")
     page.wait_for_function("location.search.includes('a=01111')")
     page.get_by_role("button", name="Try to break it").click()
-    expect(page.get_by_text("Found by trying all pairs")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Found by trying all pairs")).to_be_visible()
     expect(page.locator(".st-key-answer")).to_contain_text("wrong at bit 7, the sum is 129")
     page.wait_for_function("location.search.includes('b=0000010')")
     assert query(page) == {"a": "1111111", "b": "0000010", "addition_model": "addition-mse-h2"}
@@ -135,7 +135,7 @@ def test_the_keyboard_is_enough(server_url: str, page: Page) -> None:
             break
     assert "Try to break it" in reached[-1], reached
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Found a pair of")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Found a pair of")).to_be_visible()
 
 
 def test_64_bits_scroll_in_their_own_box(server_url: str, phone_page: Page) -> None:
@@ -153,7 +153,7 @@ def test_64_bits_scroll_in_their_own_box(server_url: str, phone_page: Page) -> N
 def test_the_accuracies_are_drawn_and_can_be_taken_away(server_url: str, page: Page) -> None:
     go(page, server_url, "?addition_tab=Accuracy+against+length&compare=all+models&numbers=carry+chains&longest=16")
     chart = page.get_by_test_id("stVegaLiteChart")
-    expect(chart.locator("svg, canvas").first).to_be_visible(timeout=20_000)
+    expect(chart.locator("svg, canvas").first).to_be_visible()
     expect(page.get_by_text("On carry chains of up to 16 bits")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()

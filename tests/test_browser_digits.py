@@ -35,42 +35,46 @@ DIGITS: dict[int, list[list[Point]]] = {
     8: [arc(140, 100, 38, 38, 90, 450), arc(140, 180, 45, 42, -90, 270)],
     9: [[*arc(140, 105, 42, 40, 0, 360), (182, 105), (170, 220)]],
 }
-SLOW = 20_000  # milliseconds: a server that imports torch, on a machine that does other things as well
 
 
 def open_page(page: Page, url: str, query: str = "") -> None:
     page.goto(f"{url}/digits{query}")
-    expect(page.locator(".digit")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".digit")).to_be_visible()
     settle(page)
 
 
 def settle(page: Page) -> None:
     """Wait until the script rests and the chart is drawn."""
-    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached(timeout=SLOW)
-    expect(page.locator(".st-key-answer svg.marks")).to_be_visible(timeout=SLOW)
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached()
+    expect(page.locator(".st-key-answer svg.marks")).to_be_visible()
 
 
 def square(page: Page) -> Point:
     """The top left corner, on the screen, of the square that one draws in."""
     canvas = page.locator("canvas.upper-canvas")
-    expect(canvas).to_have_count(1, timeout=SLOW)  # a cleared canvas is a new one
-    expect(canvas).to_be_visible(timeout=SLOW)
+    expect(canvas).to_have_count(1)  # a cleared canvas is a new one
+    expect(canvas).to_be_visible()
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     return box["x"], box["y"] + box["height"] - box["width"]  # below the strip of tools
 
 
+def drag(page: Page, stroke: list[Point]) -> None:
+    """Draw a stroke with the mouse."""
+    left, top = square(page)
+    page.mouse.move(left + stroke[0][0], top + stroke[0][1])
+    page.mouse.down()
+    for x, y in stroke[1:]:
+        page.mouse.move(left + x, top + y, steps=4)
+    page.mouse.up()
+
+
 def draw(page: Page, digit: int) -> None:
     """Draw with the mouse, and wait until the network has read it."""
-    left, top = square(page)
     for stroke in DIGITS[digit]:
-        page.mouse.move(left + stroke[0][0], top + stroke[0][1])
-        page.mouse.down()
-        for x, y in stroke[1:]:
-            page.mouse.move(left + x, top + y, steps=4)
-        page.mouse.up()
-    expect(page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.", timeout=SLOW)
-    expect(page.locator(".digit")).to_have_text(str(digit), timeout=SLOW)
+        drag(page, stroke)
+    expect(page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.")
+    expect(page.locator(".digit")).to_have_text(str(digit))
 
 
 def notice(page: Page) -> str:
@@ -96,7 +100,7 @@ def test_a_link_shows_the_same_screen_to_someone_else(server_url: str, page: Pag
     with browser.new_context() as elsewhere:
         other = elsewhere.new_page()
         other.goto(page.url)
-        expect(other.locator(".digit")).to_have_text(page.locator(".digit").inner_text(), timeout=SLOW)
+        expect(other.locator(".digit")).to_have_text(page.locator(".digit").inner_text())
         expect(other.locator(".st-key-digits_notice")).to_have_text(notice(page))
         expect(other.get_by_role("tabpanel")).to_contain_text("This bidirectional network")
 
@@ -109,7 +113,7 @@ def test_the_drawing_is_still_there_after_a_visit_to_another_page(server_url: st
     menu.get_by_role("link", name="Start").click()
     expect(page.locator("h1")).not_to_have_text("Digits")
     menu.get_by_role("link", name="Digits").click()
-    expect(page.locator(".st-key-digits_notice")).to_have_text(sentence, timeout=SLOW)
+    expect(page.locator(".st-key-digits_notice")).to_have_text(sentence)
     expect(page.locator(".digit")).to_have_text("5")
 
 
@@ -164,7 +168,7 @@ def test_a_finger_draws_and_the_page_stands_still(server_url: str, phone_page: P
     for point in points[1:]:
         touch(session, "touchMove", [point])
     touch(session, "touchEnd", [])
-    expect(phone_page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.", timeout=SLOW)
+    expect(phone_page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.")
     expect(phone_page.locator(".digit")).to_have_text("3")
     assert phone_page.evaluate(scrolled) == before
 
@@ -205,11 +209,11 @@ def test_a_file_that_is_no_photo_greys_the_answer_until_a_good_one_comes(
     draw(page, 4)
     page.get_by_role("radio", name="Photo").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "text.png")
-    expect(page.get_by_test_id("stAlert")).to_have_text("The file is neither a PNG nor a JPEG image.", timeout=SLOW)
+    expect(page.get_by_test_id("stAlert")).to_have_text("The file is neither a PNG nor a JPEG image.")
     expect(page.locator(".digit")).to_have_text("4")
     expect(page.locator(".st-key-answer")).to_have_css("opacity", "0.4")
     page.locator("input[type=file]").set_input_files(tmp_path / "one.jpg")
-    expect(page.locator(".digit")).to_have_text("1", timeout=SLOW)
+    expect(page.locator(".digit")).to_have_text("1")
     expect(page.locator(".st-key-answer")).to_have_css("opacity", "1")
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     page.get_by_role("radio", name="Draw").click()
@@ -220,9 +224,9 @@ def test_all_models_stand_side_by_side_on_one_scrubber(server_url: str, page: Pa
     open_page(page, server_url)
     page.get_by_role("tab", name="All models on this drawing").click()
     panel = page.get_by_role("tabpanel")
-    expect(panel.locator("tbody tr").first).to_be_visible(timeout=SLOW)
+    expect(panel.locator("tbody tr").first).to_be_visible()
     expect(panel.locator("th.title")).to_have_text(
-        ["What they see", "Best reader", "RNN", "RNN L2", "GRU", "GRU L2", "BiLSTM", "BiLSTM L2"], timeout=SLOW
+        ["What they see", "Best reader", "RNN", "RNN L2", "GRU", "GRU L2", "BiLSTM", "BiLSTM L2"]
     )
     panel.get_by_role("slider").press("Home")
     expect(panel.locator(".note .position")).to_have_text("After row 1 of 28")

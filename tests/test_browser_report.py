@@ -9,14 +9,13 @@ from tests.test_page_report import CHARTS, MEASURED
 from training.tasks import digits
 
 pytestmark = pytest.mark.browser
-SLOW = 20_000  # milliseconds: a server that imports torch, on a machine that does other things as well
 DRAWN = 120_000  # milliseconds: all figures, on such a machine
 FIGURES = sum(CHARTS[part] for part in MEASURED)
 PAPER = range(6, 14)  # sheets of A4; it was nine
 
 
 def settle(page: Page) -> None:
-    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached(timeout=SLOW)
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached()
 
 
 def open_page(page: Page, url: str) -> None:
@@ -30,12 +29,12 @@ def link_of(page: Page, figure: str, label: str) -> Locator:
     """The link of one of a figure's series, unfolded."""
     page.locator(f".st-key-open_{figure}").get_by_role("button").click()
     link = page.get_by_test_id("stPopoverBody").get_by_role("link", name=label)
-    expect(link).to_be_visible(timeout=SLOW)
+    expect(link).to_be_visible()
     return link
 
 
 def expect_model(page: Page, name: str) -> None:
-    expect(page.get_by_role("combobox", name="Model")).to_have_value(name, timeout=SLOW)
+    expect(page.get_by_role("combobox", name="Model")).to_have_value(name)
     settle(page)
 
 
@@ -77,7 +76,7 @@ def test_other_figures_open_as_what_they_show(page: Page, server_url: str) -> No
     expect(page.get_by_role("tab", name="Accuracy against length")).to_have_attribute("aria-selected", "true")
     page.goto(index)
     expect_model(page, "recall-i9-h10")
-    expect(page.locator(".digit")).to_have_text("8", timeout=SLOW)
+    expect(page.locator(".digit")).to_have_text("8")
     page.goto(confusion)
     expect_model(page, "digits-rnn")
 
@@ -89,4 +88,4 @@ def test_a_sample_image_opens_as_it_was_read(page: Page, server_url: str) -> Non
     said = re.search(r"read as (\d)", first.get_by_role("img").get_attribute("alt"))[1]
     page.goto(first.evaluate("link => link.href"))
     expect_model(page, "digits-rnn")
-    expect(page.locator(".digit")).to_have_text(said, timeout=SLOW)
+    expect(page.locator(".digit")).to_have_text(said)

@@ -7,13 +7,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from models import Network, belief, load
 from tests import live
-from tests.test_browser_digits import DIGITS, Point, settle, square
+from tests.test_browser_digits import DIGITS, drag, settle
 from training.tasks import digits
 from ui.drawing import decode, render
 
 pytestmark = pytest.mark.browser
 
-SLOW = 20_000  # milliseconds: a server that imports torch, on a machine that does other things as well
 TRAINED = 240_000  # milliseconds: a run of a few seconds, on such a machine
 SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=1&train_digits_batch_size=50"
 
@@ -24,9 +23,9 @@ def press(page: Page, label: str) -> None:
 
 def train(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
     press(page, "Train")
-    expect(page.get_by_test_id("stProgress")).to_contain_text("training", timeout=SLOW)
+    expect(page.get_by_test_id("stProgress")).to_contain_text("training")
 
 
 def chosen_model(page: Page) -> str:
@@ -40,29 +39,19 @@ def test_a_run_goes_on_through_other_pages_and_a_reload_and_its_network_then_rea
     train(page, f"{new_server.url}/digits?digits_tab=Train&{SMALL}")
     address = page.url
     page.get_by_role("link", name="Recall").click()
-    expect(page.locator(".digit")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_text("gru-1x64 is training:")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".digit")).to_be_visible()
+    expect(page.get_by_text("gru-1x64 is training:")).to_be_visible()
     page.goto(address)
     expect(page.get_by_text("gru-1x64 is trained. On the test data: accuracy")).to_be_visible(timeout=TRAINED)
     assert chosen_model(page) == "gru-1x64"
     settle(page)
     (stroke,) = DIGITS[3]
     drag(page, stroke)
+    expect(page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.")
+    settle(page)
     (run,) = new_server.runs.iterdir()
     expect_reading(page, load(run / "weights.safetensors"))
     assert chosen_model(page) == "gru-1x64"
-
-
-def drag(page: Page, stroke: list[Point]) -> None:
-    """Draw a stroke with the mouse, and wait until it is read; a network that was trained shortly may be wrong."""
-    left, top = square(page)
-    page.mouse.move(left + stroke[0][0], top + stroke[0][1])
-    page.mouse.down()
-    for x, y in stroke[1:]:
-        page.mouse.move(left + x, top + y, steps=4)
-    page.mouse.up()
-    expect(page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.", timeout=SLOW)
-    settle(page)
 
 
 def expect_reading(page: Page, network: Network) -> None:
@@ -98,12 +87,12 @@ def test_two_sessions_train_at_once_and_each_gets_its_own(browser: Browser, serv
 def test_nothing_typed_is_lost_while_a_run_starts_and_ends(page: Page, server_url: str) -> None:
     page.goto(f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=4")
     box = page.get_by_role("textbox", name="a", exact=True)
-    expect(box).to_be_visible(timeout=SLOW)
+    expect(box).to_be_visible()
     box.fill("1100")
     press(page, "Train")
     # The click writes the run into the address. What is typed within the same fraction of a second can be overwritten
     # by that, which is how Streamlit binds widgets to the address; nobody types so fast after a click.
-    expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stProgress")).to_be_visible()
     page.get_by_role("textbox", name="b", exact=True).fill("0011")
     expect(page.get_by_text("lstm-1x4-bce is trained.")).to_be_visible(timeout=TRAINED)
     expect(box).to_have_value("1100")

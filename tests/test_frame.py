@@ -48,8 +48,8 @@ def test_a_page_has_the_menu_one_heading_and_its_lead(small_app: Path) -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_page_opens_by_its_own_address_on_a_new_server(script: str, fresh_server: str, page: Page) -> None:
     page.goto(f"{fresh_server}/{path_of(script)}")
-    expect(page.locator("h1")).to_be_visible(timeout=20_000)
-    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached(timeout=20_000)
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached()
     expect(page).to_have_title(f"{page.locator('h1').inner_text()} · RNN Lab" if path_of(script) else "RNN Lab")
 
 

@@ -164,7 +164,7 @@ def test_a_run_that_was_interrupted_can_be_resumed() -> None:
 def test_a_model_is_taken_along_to_its_page(page: Page, server_url: str, name: str, where: str) -> None:
     page.goto(f"{server_url}/runs?compare={name}")
     page.get_by_role("link", name=f"Use on {where}").click()
-    expect(page.get_by_role("combobox", name="Model")).to_have_value(name, timeout=20_000)
+    expect(page.get_by_role("combobox", name="Model")).to_have_value(name)
 
 
 def test_a_long_queue_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def test_its_three_examples_are_answered_rightly() -> None:
 @pytest.mark.browser
 def test_it_fits_a_phone(phone_page: Page, server_url: str) -> None:
     phone_page.goto(server_url)
-    expect(phone_page.get_by_role("link", name="Draw a digit")).to_be_visible(timeout=20_000)
+    expect(phone_page.get_by_role("link", name="Draw a digit")).to_be_visible()
     assert phone_page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -29,7 +29,7 @@ def test_it_fits_a_phone(phone_page: Page, server_url: str) -> None:
 def test_it_leads_to_training_and_to_the_runs(page: Page, server_url: str) -> None:
     page.goto(server_url)
     page.get_by_role("link", name="Train an adder").click()
-    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
     page.go_back()
     page.get_by_role("link", name="Compare in Runs").click()
-    expect(page.get_by_role("heading", name="Runs")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()

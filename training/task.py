@@ -100,6 +100,11 @@ class Data:
     test: Examples
 
 
+def held_back(num_batches: int) -> int:
+    """How many of the generated batches are for the test: the report's 20 % (sections 2.1.2 and 2.1.3)."""
+    return num_batches // 5
+
+
 @dataclass(frozen=True)
 class Option:
     """One setting that a person may change: a number from `low` to `high`, one of `choices`, or else yes or no.

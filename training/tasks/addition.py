@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.network import Network
 from training.metrics import evaluate
-from training.task import Data, Examples, Option, Settings, Task
+from training.task import Data, Examples, Option, Settings, Task, held_back
 
 MAX_BITS = 64  # of an operand that a person types
 KINDS = {2: ("binary number", "01101"), 10: ("decimal number", "13")}
@@ -117,7 +117,7 @@ def load_data(settings: Settings) -> Data:
     """80 % of the generated pairs to train on, 20 % to test; as many again as the test to validate on."""
     length, num_batches = settings.data["length"], settings.data["num_batches"]
     size = settings.data["elements_in_batch"]
-    test = num_batches // 5
+    test = held_back(num_batches)
     ((x, y),) = generate(length, size, num_batches + test, settings.seed).groups
     parts = [size * (num_batches - test), size * test, size * test]
     train, tested, validation = (Examples((part,)) for part in zip(x.split(parts), y.split(parts), strict=True))
@@ -157,7 +157,7 @@ def check(settings: Settings) -> None:
 def size(settings: Settings) -> tuple[int, int]:
     """The pairs to train on, as `load_data` counts them, and a time step more than bits."""
     num_batches = settings.data["num_batches"]
-    return settings.data["elements_in_batch"] * (num_batches - num_batches // 5), settings.data["length"] + 1
+    return settings.data["elements_in_batch"] * (num_batches - held_back(num_batches)), settings.data["length"] + 1
 
 
 def source(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from models.network import Network
 from models.trace import probabilities
 from training.metrics import evaluate
-from training.task import Data, Examples, Option, Settings, Task
+from training.task import Data, Examples, Option, Settings, Task, held_back
 
 CLASSES = 10
 EXAMINED = 2000  # sequences per length, in the exam of a network that is told the index
@@ -108,7 +108,7 @@ def query(data: dict[str, int | str]) -> str:
 def load_data(settings: Settings) -> Data:
     """80 % of the generated batches to train on, 20 % to test; as many again as the test to validate on."""
     num_batches = settings.data["num_batches"]
-    test = num_batches // 5
+    test = held_back(num_batches)
     sizes = (settings.data["elements_in_batch"], num_batches + test, settings.seed)
     lengths = (settings.data["shortest"], settings.data["longest"])
     if query(settings.data) == "any":
@@ -223,7 +223,7 @@ def size(settings: Settings) -> tuple[int, int]:
     """The sequences to train on, as `load_data` counts them, and the elements of the longest."""
     num_batches = settings.data["num_batches"]
     elements = settings.data["longest"] + (query(settings.data) == "any")
-    return settings.data["elements_in_batch"] * (num_batches - num_batches // 5), elements
+    return settings.data["elements_in_batch"] * (num_batches - held_back(num_batches)), elements
 
 
 def source(settings: Settings) -> str:
