@@ -14,7 +14,7 @@ from ui.drawing import decode, render
 pytestmark = pytest.mark.browser
 
 TRAINED = 240_000  # milliseconds: a run of a few seconds, on such a machine
-SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=1&train_digits_batch_size=50"
+SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=1&train_digits_batch_size=100"
 
 
 def press(page: Page, label: str) -> None:
@@ -77,7 +77,7 @@ def test_a_run_is_stopped_and_its_best_network_kept(page: Page, server_url: str)
 def test_two_sessions_train_at_once_and_each_gets_its_own(browser: Browser, server_url: str) -> None:
     with browser.new_context() as one, browser.new_context() as other:
         first, second = one.new_page(), other.new_page()
-        train(first, f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=3")
+        train(first, f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=3&train_addition_epochs=2")
         train(second, f"{server_url}/recall?recall_tab=Train&train_recall_hidden_size=3&train_recall_num_batches=200")
         for page, name in ((first, "lstm-1x3-bce"), (second, "bilstm-1x3-num-batches200")):
             expect(page.get_by_text(f"{name} is trained. On the test data:")).to_be_visible(timeout=TRAINED)
@@ -85,7 +85,7 @@ def test_two_sessions_train_at_once_and_each_gets_its_own(browser: Browser, serv
 
 
 def test_nothing_typed_is_lost_while_a_run_starts_and_ends(page: Page, server_url: str) -> None:
-    page.goto(f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=4")
+    page.goto(f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=4&train_addition_epochs=3")
     box = page.get_by_role("textbox", name="a", exact=True)
     expect(box).to_be_visible()
     box.fill("1100")

@@ -169,6 +169,7 @@ def test_a_model_is_taken_along_to_its_page(page: Page, server_url: str, name: s
 
 def test_a_long_queue_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.engine.cores", lambda: 1)
+    monkeypatch.setattr("training.engine.PATIENCE", 0.1)
     engine.clear()
     try:
         for _ in range(4):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,20 @@ from training import runs
 from training.options import options, value
 from training.pretrain import recipes
 from training.tasks import TASKS
+from training.worker import execute
 from ui.background import engine
 from ui.mnist import download
 
 ROOT = Path(__file__).parents[1]
+QUICK = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=1, hidden_size=3)
 
 
 @pytest.fixture(autouse=True)
-def own_engine() -> Iterator[None]:
+def own_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No run outlives its test."""
     engine.clear()
     yield
+    monkeypatch.setattr("training.engine.PATIENCE", 0.1)
     engine().shut_down()
     engine.clear()
 
@@ -217,15 +221,18 @@ def test_a_disk_that_cannot_be_written_is_one_sentence_and_the_settings_stay(
 
 @pytest.mark.parametrize("state", ["running", "paused", "finished"])
 def test_a_run_whose_folder_is_deleted_while_one_looks_at_it(state: str, tmp_path: Path) -> None:
-    app = opened("addition", train_addition_epochs="500" if state != "finished" else "1")
-    press(app, "Train")
-    (run,) = runs.all_runs("addition")
-    wait_for(run.best.exists)
-    if state == "paused":
-        press(app, "Pause")
-    if state != "running":
-        wait_for(lambda: run.state() == state)
+    if state == "running":
+        app = opened("addition", train_addition_epochs="500")
+        press(app, "Train")
+        (run,) = runs.all_runs("addition")
+        wait_for(run.best.exists)
+    else:
+        run = runs.create(QUICK)
+        execute(run)
+        run.set_state(state)
+        app = opened("addition", addition_run=run.name)
     app.run()
+    assert app.selectbox(key="addition_run").value == run.name
     run.folder.rename(tmp_path / "elsewhere")  # at once, while its files are being written
     for _ in range(2):
         app.run()

@@ -170,7 +170,6 @@ def test_a_run_in_the_background_pauses_resumes_and_stops_with_its_best_seed() -
     wait_for(lambda: len(run.seeds_progress()) > before)
     engine.stop(run)
     wait_for(lambda: engine.state(run) == "stopped")
-    engine.shut_down()
     steps = [each.step for each in run.seeds_progress()]
     medians = [each.step for each in run.progress()]
     assert steps == sorted(set(steps))
@@ -194,10 +193,11 @@ def test_the_command_line_trains_many_seeds(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.fixture
-def own_engine() -> Iterator[None]:
+def own_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No run outlives its test."""
     server_engine.clear()
     yield
+    monkeypatch.setattr("training.engine.PATIENCE", 0.1)
     server_engine().shut_down()
     server_engine.clear()
 

@@ -186,7 +186,8 @@ def note_or_train(cell: dict) -> dict:
     return note(cell) if "number" in cell else train(cell)
 
 
-def test_no_scheduler_is_one_sentence() -> None:
+def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.sweep.PATIENCE", 0.1)
     with pytest.raises(SweepError, match="No Dask scheduler answers"):
         dask("tcp://127.0.0.1:9")
 

@@ -158,8 +158,7 @@ def read_test_images(cell: Cell) -> Result:
     Images are named by their number only. `right` are the first that it reads correctly.
     """
     x, y = digits.mnist(train=False)
-    answers = digits.answers(load(cell["model"]), x)
-    confidence, said = answers.max(-1)
+    confidence, said = digits.logits(load(cell["model"]), x).softmax(-1).max(-1)
     confusion = torch.zeros(10, 10, dtype=torch.int64).index_put_((y, said), torch.tensor(1), accumulate=True)
     wrong, right = (said != y).nonzero()[:, 0], (said == y).nonzero()[:SHOWN_RIGHT, 0]
 

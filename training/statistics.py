@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+import scipy  # which loads scipy.stats, in most of a second, when it is first used
 
 CONFIDENCE = 0.95
 SIGNIFICANT = 1 - CONFIDENCE
@@ -49,10 +49,10 @@ def mean(values: Sequence[float]) -> Mean:
     """
     if not values:
         raise ValueError("There are no numbers to take the mean of.")
-    centre, error = float(np.mean(values)), float(stats.sem(values)) if len(values) > 1 else 0.0
+    centre, error = float(np.mean(values)), float(scipy.stats.sem(values)) if len(values) > 1 else 0.0
     if error == 0:
         return Mean(centre, centre, centre, len(values))
-    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, centre, error)
+    low, high = scipy.stats.t.interval(CONFIDENCE, len(values) - 1, centre, error)
     return Mean(centre, float(low), float(high), len(values))
 
 
@@ -68,7 +68,7 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
     if np.ptp(differences) == 0:
         p = 0.0 if differences[0] != 0 and len(differences) > 1 else 1.0
     else:
-        p = float(stats.ttest_rel(first, second).pvalue)
+        p = float(scipy.stats.ttest_rel(first, second).pvalue)
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
     return Paired(float(differences.mean()), p, wins, losses, len(differences))
 

@@ -34,6 +34,7 @@ from training.tasks import TASKS
 Cell = dict[str, Any]
 Result = dict[str, Any]
 Work = Callable[[Cell], Result]
+PATIENCE = 10  # seconds within which a Dask scheduler must answer
 # A worker that dies takes its whole pool of processes with it; what dies this often will not get well by itself.
 ATTEMPTS = 5
 
@@ -96,7 +97,7 @@ def dask(scheduler: str) -> Callable[[], Executor]:
     except ImportError as error:
         raise SweepError("--scheduler needs Dask: pip install -r requirements-dask.txt.") from error
     try:
-        client = Client(scheduler, timeout=10, set_as_default=False)
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SweepError(f"No Dask scheduler answers at {scheduler}: start one with `dask scheduler`.") from error
     return lambda: client.get_executor(pure=False, retries=ATTEMPTS)

@@ -4,13 +4,13 @@ import os
 from functools import cache
 from pathlib import Path
 
+import scipy  # which loads scipy.optimize, in half a second, when it is first used
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
 from models.network import Network
-from training.metrics import evaluate
+from training.metrics import LOSSES, evaluate
 from training.task import Data, DataError, Examples, Option, Settings, Task
 from training.tasks import pen, sklearn_digits
 from training.tasks.distort import distort
@@ -134,25 +134,34 @@ def exam(network: Network, settings: Settings) -> dict[str, float]:
     error on the test images (Guo et al. 2017, 15 bins); and the shares of the test images, and of scribbles of kinds it
     never saw, that are less probable than the card's `refusal_threshold`.
     """
-    metrics = evaluate(network, _test(settings), settings.loss, correct)
     if dataset(settings) != "mnist+pen":
-        return metrics
-    drawn = evaluate(network, Examples((_drawn("test", 2),)), settings.loss, correct)
-    x, y = mnist(train=False)
-    tested, threshold = answers(network, x), network.card["refusal_threshold"]
+        return evaluate(network, _test(settings), settings.loss, correct)
+    (x, y), (drawn, labels) = mnist(train=False), _drawn("test", 2)
+    on_test, on_drawn, on_scribbles = (logits(network, each) for each in (x, drawn, scribbles(HELD_BACK, 1000, seed=1)))
+    seen = {"refused_digits": on_test, "refused_drawings": on_drawn, "refused_scribbles": on_scribbles}
     refused = {
-        "refused_digits": tested.amax(-1) < threshold,
-        "refused_drawings": answers(network, _drawn("test", 2)[0]).amax(-1) < threshold,
-        "refused_scribbles": answers(network, scribbles(HELD_BACK, 1000, seed=1)).amax(-1) < threshold,
+        name: (each.softmax(-1).amax(-1) < network.card["refusal_threshold"]).double().mean().item()
+        for name, each in seen.items()
     }
-    metrics |= {"drawn_accuracy": drawn["accuracy"], "calibration_error": calibration_error(tested, y)}
-    return metrics | {name: share.double().mean().item() for name, share in refused.items()}
+    return {
+        "loss": LOSSES[settings.loss](on_test, y).item(),
+        "accuracy": _accuracy(on_test, y),
+        "drawn_accuracy": _accuracy(on_drawn, labels),
+        "calibration_error": calibration_error(on_test.softmax(-1), y),
+    } | refused
+
+
+def _accuracy(outputs: Tensor, y: Tensor) -> float:
+    return correct(outputs, y)["accuracy"].double().mean().item()
 
 
 @torch.inference_mode()
-def answers(network: Network, x: Tensor) -> Tensor:
-    """The probabilities (N, 10) of the classes for images (N, 28, 28)."""
-    return torch.cat([torch.softmax(network(part), dim=-1) for part in x.split(1000)])
+def logits(network: Network, x: Tensor) -> Tensor:
+    """The network's logits (N, 10) for images (N, 28, 28), in eval mode, in parts, for which there is memory."""
+    training, _ = network.training, network.eval()
+    outputs = torch.cat([network(part) for part in x.split(1000)])
+    network.train(training)
+    return outputs
 
 
 def calibration_error(probabilities: Tensor, y: Tensor) -> float:
@@ -172,10 +181,9 @@ def calibrate(network: Network, settings: Settings) -> dict[str, float]:
     if dataset(settings) != "mnist+pen":
         return {}
     (x, y), (drawn, labels) = load_data(settings).validation.groups
+    outputs, targets = logits(network, torch.cat([x, drawn])).double(), torch.cat([y, labels])
     with torch.inference_mode():
-        logits = torch.cat([network(part) for part in torch.cat([x, drawn]).split(1000)]).double()
-        targets = torch.cat([y, labels])
-        loss = minimize_scalar(lambda t: F.cross_entropy(logits / t, targets).item(), bounds=(0.1, 10))
+        loss = scipy.optimize.minimize_scalar(lambda t: F.cross_entropy(outputs / t, targets).item(), bounds=(0.1, 10))
         for parameter in network.linear.parameters():
             parameter.div_(loss.x)
     return {"temperature": float(loss.x), "refusal_threshold": DOUBT}
