@@ -13,7 +13,7 @@ from training.options import options, value
 from training.pretrain import recipes
 from training.tasks import TASKS
 from training.worker import execute
-from ui.background import engine
+from ui.background import FOLLOWED, engine
 from ui.mnist import download
 
 ROOT = Path(__file__).parents[1]
@@ -155,6 +155,23 @@ def test_what_is_trained_is_chosen_and_nothing_typed_is_lost() -> None:
     assert "whole-sum accuracy" in texts(app)
     assert app.text_input(key="a").value == "110"
     assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_a_request_that_was_on_its_way_does_not_undo_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.create(QUICK)
+    execute(run)
+    app = opened("addition")
+    app.session_state[FOLLOWED] = {str(run.folder): "addition"}
+    app.run()
+    picker = app.selectbox(key="addition_model")
+    assert picker.value == run.id
+    picker.set_value("addition-bce-h10").run()  # as what the browser sent before it saw the page change says
+    assert app.selectbox(key="addition_model").value == run.id
+    picker.set_value("addition-mse-h5").run()
+    assert app.selectbox(key="addition_model").value == "addition-mse-h5"
+    monkeypatch.setattr("ui.background.ON_ITS_WAY", 0.0)
+    app.selectbox(key="addition_model").set_value("addition-bce-h10").run()
+    assert app.selectbox(key="addition_model").value == "addition-bce-h10"
 
 
 def test_recall_goes_to_the_index_of_what_was_trained() -> None:

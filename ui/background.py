@@ -1,6 +1,7 @@
 """The background of all pages: the engine that trains this server's runs, and what a session follows of it."""
 
 import atexit
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +12,7 @@ from ui.words import duration
 
 ACTIVE = ("queued", "running")
 NOTICED = 2  # followed runs that have a line of their own on every page
+ON_ITS_WAY = 3.0  # seconds that a request may take from the browser to the page
 FOLLOWED = "followed_runs"  # in the session: the folders of the runs whose end it waits for
 
 
@@ -35,15 +37,27 @@ def notice() -> None:
 
 
 def just_trained(task: str) -> Run | None:
-    """A run that this session followed and that has left a network of `task` since; told once."""
+    """A run that this session followed and that has left a network of `task` since, for its page to choose it."""
     followed = st.session_state.get(FOLLOWED, {})
     for run in _followed(task):
         if engine_state(run) not in ACTIVE:
             del followed[str(run.folder)]
             if engine_state(run) in ENDED and run.weights.exists():
+                st.session_state[f"{task}_trained"] = run, st.session_state.get(f"{task}_model"), time.monotonic()
                 st.toast(f"**{run.name}** is trained, and chosen on this page.", icon=":material/check_circle:")
                 return run
-    return None
+    return _undone(task)
+
+
+def _undone(task: str) -> Run | None:
+    """The run told last, where the page's model is the former one again at once: nobody chose that.
+
+    A poll or a click that was on its way when the page chose the run says what the browser showed before, and Streamlit
+    believes it. Undetected, the page would go on with the former model under the name of the new one.
+    """
+    run, former, told = st.session_state.get(f"{task}_trained", (None, None, 0.0))
+    is_back = st.session_state.get(f"{task}_model") == former and time.monotonic() - told < ON_ITS_WAY
+    return run if is_back else None
 
 
 def engine_state(run: Run) -> str:
