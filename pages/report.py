@@ -148,7 +148,10 @@ def show_regularisation(found: dict[str, Any]) -> None:
     network = choice("Curves of the", ["RNN", "GRU", "BiLSTM"], "report_network")
     links = of_rows([each for each in found["rows"] if each["network"] == network], decay_name)
     beside("regularisation", "digits_curves", ["training loss", "test loss", "test accuracy"], links, network)
-    st.caption(f"Test loss and accuracy along the way: on the first {found['tested_images']:,} test images.")
+    st.caption(
+        "Lines are means, bands their 95 % intervals. Test loss and accuracy along the way: on the first "
+        f"{found['tested_images']:,} test images."
+    )
     explain(f"{report_text.DIGITS} {report_text.gates(found)}")
     explain(f"{report_text.REGULARISATION} {report_text.learned_by_heart(found)}")
     provenance(found)
@@ -300,8 +303,8 @@ st.html(STYLE)
 with st.container(key="report"):
     st.markdown(
         "Each conclusion of the report is put to a test on networks trained from many seeds, by "
-        "`python -m training report`. Whiskers and bands say how far seeds differ; hollow diamonds "
-        "are the report's values."
+        "`python -m training report`. Thick bars are 95 % intervals of the mean, "
+        "thin ones reach from the worst seed to the best; hollow diamonds are the report's values."
     )
     with st.expander("How a verdict is reached"):
         explain(claims.RULE)

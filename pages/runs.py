@@ -20,6 +20,7 @@ from ui.models import label
 
 SHIPPED = "shipped"  # the status of the models that come with the lab
 MOST_COMPARED = 8  # as many colours as can be told apart
+OF_TRAINING = ("loss", "epochs", "learning rate", "weight decay", "seed")  # a network set by hand has none of these
 MEASURES = ("training loss", "validation loss", "validation accuracy")
 COLUMNS = {
     "test accuracy": st.column_config.NumberColumn(format="percent", help="Addition: bit accuracy"),
@@ -53,6 +54,7 @@ def as_run(name: str) -> Run:
 def row(entry: Entry) -> dict[str, Any]:
     """What the table says of it."""
     settings, accuracies = entry.settings, [share for name, share in entry.metrics.items() if name != "loss"]
+    is_by_hand = status(entry) == SHIPPED and not entry.curves
     return {
         "name": entry.name,
         "task": settings.task,
@@ -70,7 +72,7 @@ def row(entry: Entry) -> dict[str, Any]:
         "weight decay": settings.weight_decay,
         "seed": settings.seed,
         "made": entry.created,
-    }
+    } | dict.fromkeys(OF_TRAINING if is_by_hand else ())
 
 
 def filtered(every: dict[str, Entry]) -> dict[str, Entry]:

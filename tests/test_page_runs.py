@@ -54,6 +54,12 @@ def test_without_runs_it_shows_the_shipped_models_and_says_how_to_train() -> Non
     assert "Nothing has been trained here yet" in texts(app)
 
 
+def test_what_was_set_by_hand_has_no_settings_of_a_training() -> None:
+    rows = opened().dataframe[0].value.set_index("name")
+    assert rows.loc["addition-ideal-h2", ["loss", "epochs", "learning rate", "weight decay", "seed"]].isna().all()
+    assert rows.loc["addition-bce-h2", ["loss", "epochs", "learning rate", "weight decay", "seed"]].notna().all()
+
+
 def test_runs_stand_first_with_their_accuracy(trained: Run) -> None:
     app = opened()
     assert table(app) == ["my adder", *names()]

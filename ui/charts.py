@@ -67,9 +67,11 @@ def _measure_lines(table: pd.DataFrame, x: alt.X) -> alt.Chart:
     """A line for each model and measure."""
     measures, models = list(MEASURES.values()), list(dict.fromkeys(table["model"]))
     long = table.rename(columns=MEASURES).melt(["model", "length"], measures, "measure", "accuracy")
-    low = min(0.9, np.floor(10 * long["accuracy"].min()) / 10)
+    worst = long["accuracy"].min()
+    steps = 10 if worst < 0.9 else 100  # of the axis, from which it begins
+    low = min(1 - 1 / steps, np.floor(steps * worst) / steps)
     y = alt.Y("accuracy:Q", title="share that is right", scale=alt.Scale(domain=[low, 1]), axis=alt.Axis(format="%"))
-    widths = alt.Scale(domain=models, range=list(np.linspace(1.5 + 0.6 * len(models), 2, len(models))))
+    widths = alt.Scale(domain=models, range=[1.5 + 0.6 * len(models), 2])  # the others' lie between
     legend = alt.Legend(orient="bottom", columns=3) if len(models) > 1 else None
     dashes = alt.Legend(orient="top", labelLimit=200)
     return (

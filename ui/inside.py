@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 
 from models import Network, Trace, trace
 from models.fixed_points import FixedPoint, fixed_points
@@ -26,6 +27,7 @@ PARTS = ("States and gates", "Gradient through time", "What if", "Plane and fixe
 MOST_UNITS = {"right": 24, "left": 24, "down": 12}  # that are shown at once
 FIRST_ORDER = "how much they change"
 LARGEST_TO_REST = 64  # hidden units; beyond, looking for fixed points takes too long
+BESIDE = 10  # time steps across, of a chart that leaves room for the equations beside it
 GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
 CANDIDATE = "candidate"  # the one "gate" that runs from -1 to 1
 
@@ -121,17 +123,25 @@ def show_states(reading: Reading) -> None:
         groups[f"{gate.capitalize()}{'' if gate == CANDIDATE else ' gate'}"] = heat_lanes(
             rows, values[layer, backward][:, order].T, scale
         )
-    show_lanes(reading, groups, "states", sums(run, net.cell, layer, backward, unit))
-    st.caption(f"Under the chart: the last lines of the equations with the real numbers of unit {unit + 1}.")
-    equations, words = st.columns([3, 2], gap="large")
-    with equations:
+    chart, beside = chart_and_text(reading)
+    with chart:
+        show_lanes(reading, groups, "states", sums(run, net.cell, layer, backward, unit))
+    with beside:
         st.latex(EQUATIONS[net.cell])
-    with words:
+        st.caption(f"Under the chart: the last lines of the equations with the real numbers of unit {unit + 1}.")
         st.markdown(
             "A gate near 1 is open. Look for units that hold one colour while the input changes: they remember."
             if net.cell != "rnn"
             else "A plain RNN has no gates: every unit is computed anew at every step; what it keeps it must rewrite."
         )
+
+
+def chart_and_text(reading: Reading) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Places for a chart of lanes and for text: beside it, at the height of its last lines, where there is room."""
+    if reading.direction == "down" or len(reading.steps) > BESIDE:
+        return st.container(), st.container()
+    chart, text = st.columns([3, 2], gap="large", vertical_alignment="bottom")
+    return chart, text
 
 
 def sorted_units(reading: Reading, hidden: np.ndarray) -> tuple[np.ndarray, list[str]]:
