@@ -30,6 +30,12 @@ def own_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     engine.clear()
 
 
+@pytest.fixture
+def mnist_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tab Train of the digits as it is where MNIST lies on the machine, on any machine."""
+    monkeypatch.setattr("ui.mnist.mnist_at_hand", lambda: True)
+
+
 def opened(task: str, **parameters: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.switch_page(f"pages/{task}.py")
@@ -69,6 +75,7 @@ def wait_until(app: AppTest, sentence: str, seconds: float = 180) -> None:
     app.run()  # the run may have ended while the page was half drawn
 
 
+@pytest.mark.usefixtures("mnist_at_hand")
 @pytest.mark.parametrize("task", TASKS)
 def test_it_begins_with_the_reports_settings_and_says_what_they_cost(task: str) -> None:
     app = opened(task)
@@ -79,6 +86,7 @@ def test_it_begins_with_the_reports_settings_and_says_what_they_cost(task: str) 
     assert "parameters, about" in texts(app)
 
 
+@pytest.mark.usefixtures("mnist_at_hand")
 @pytest.mark.parametrize("name", ["digits-bilstm-l2", "recall-i7-h10", "recall-any", "addition-mse-h2"])
 def test_a_preset_sets_everything(name: str) -> None:
     settings = recipes()[name].settings
@@ -98,6 +106,7 @@ def test_values_that_do_not_go_together_are_one_sentence_and_no_button() -> None
     assert "Train" not in [button.label for button in app.button]
 
 
+@pytest.mark.usefixtures("mnist_at_hand")
 def test_a_run_too_large_for_the_machine_is_refused() -> None:
     app = opened("digits", train_digits_epochs="1000", train_digits_hidden_size="512")
     assert "This run would take about" in texts(app)
@@ -110,6 +119,7 @@ def test_a_link_carries_the_settings() -> None:
     assert app.session_state["train_addition_hidden_size"] == 7
 
 
+@pytest.mark.usefixtures("mnist_at_hand")
 @pytest.mark.parametrize(("task", "end"), [("digits", 512), ("recall", 64), ("addition", 64)])
 def test_sliders_end_where_a_task_needs_no_more(task: str, end: int) -> None:
     app = opened(task)

@@ -103,6 +103,19 @@ def test_stop_keeps_the_best_so_far(engine: Engine) -> None:
     assert run.network().card["metrics"]["bit_accuracy"] == pytest.approx(best, abs=0.05)
 
 
+def test_orders_reach_a_child_of_a_server_that_ignores_interrupts(engine: Engine) -> None:
+    """As a server does that was started in the background of a script: its children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run = runs.create(LONG, "stopped")
+        engine.submit(run)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(run.best.exists)
+    engine.stop(run)
+    wait_for(lambda: engine.state(run) == "stopped", seconds=15)
+
+
 def test_a_paused_run_can_be_stopped(engine: Engine) -> None:
     run = runs.create(LONG, "paused, then stopped")
     engine.submit(run)

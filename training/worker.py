@@ -31,6 +31,8 @@ class Orders:
 
     def listen(self, stream: TextIO) -> None:
         """From here on an order may interrupt the main thread at any moment."""
+        # A server that was started in the background of a script hands down that interrupts are ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
 
     def _listen(self, stream: TextIO) -> None:
