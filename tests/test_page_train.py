@@ -11,12 +11,15 @@ from streamlit.testing.v1 import AppTest
 from training import runs
 from training.options import options, value
 from training.pretrain import recipes
+from training.runs import Run
+from training.task import Settings
 from training.tasks import TASKS
 from training.worker import execute
 from ui.background import FOLLOWED, engine
 from ui.mnist import download
 
 ROOT = Path(__file__).parents[1]
+RECALL = replace(TASKS["recall"].defaults.with_data(num_batches=20), epochs=1)
 QUICK = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=1, hidden_size=3)
 
 
@@ -55,6 +58,16 @@ def press(app: AppTest, label: str) -> None:
     next(button for button in app.button if button.label == label).click()
     app.run()
     assert not app.exception
+
+
+def end(app: AppTest, settings: Settings) -> Run:
+    """A run with these settings, which the session has followed, ends."""
+    run = runs.create(settings)
+    execute(run)
+    app.session_state[FOLLOWED] = {str(run.folder): settings.task}
+    app.run()
+    assert not app.exception
+    return run
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 180) -> None:
@@ -168,11 +181,8 @@ def test_what_is_trained_is_chosen_and_nothing_typed_is_lost() -> None:
 
 
 def test_a_request_that_was_on_its_way_does_not_undo_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = runs.create(QUICK)
-    execute(run)
     app = opened("addition")
-    app.session_state[FOLLOWED] = {str(run.folder): "addition"}
-    app.run()
+    run = end(app, QUICK)
     picker = app.selectbox(key="addition_model")
     assert picker.value == run.id
     picker.set_value("addition-bce-h10").run()  # as what the browser sent before it saw the page change says
@@ -185,18 +195,16 @@ def test_a_request_that_was_on_its_way_does_not_undo_the_choice(monkeypatch: pyt
 
 
 def test_recall_goes_to_the_index_of_what_was_trained() -> None:
-    app = opened("recall", train_recall_index="4", train_recall_num_batches="20", train_recall_epochs="1")
-    press(app, "Train")
-    wait_until(app, "is trained. On the test data")
+    app = opened("recall")
+    end(app, replace(RECALL.with_data(index=4), hidden_size=3))
     assert app.segmented_control(key="index").value == 4
     assert app.selectbox(key="recall_model").value == runs.all_runs("recall")[0].id
 
 
 def test_what_is_told_the_index_is_offered_for_the_one_on_the_screen() -> None:
-    app = opened("recall", train_recall_query="any", train_recall_num_batches="20", train_recall_epochs="1")
+    app = opened("recall")
     app.segmented_control(key="index").set_value(5).run()
-    press(app, "Train")
-    wait_until(app, "is trained. On the test data")
+    end(app, RECALL.with_data(query="any"))
     assert app.segmented_control(key="index").value == 5
     assert app.selectbox(key="recall_model").value == runs.all_runs("recall")[0].id
 

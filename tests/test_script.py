@@ -1,9 +1,13 @@
 """The scripts that one can download: tidy, safe, and as good as the run that they repeat."""
 
+import contextlib
+import io
 import itertools
 import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +51,16 @@ PROGRESS = Progress(80, 20_000, 1, 0.5, 0.5, {"bit_accuracy": 0.7}, 1.0).to_dict
 
 
 STOPPED_CARD = ADDITION.to_dict() | {"curves": [PROGRESS, PROGRESS | {"step": 160}]}
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A script asks for one thread, which comes too late for a process that has loaded torch."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", SCRIPTED)
@@ -101,13 +115,27 @@ def test_the_script_of_a_stopped_run_ends_at_its_best_network(validations: int, 
 def accuracies(text: str, folder: Path, same: dict[str, torch.Tensor] | None = None) -> list[str]:
     """The test accuracies that the script prints; its network has the `same` weights."""
     path = folder / "script.py"
-    path.write_text(f"{text}\ntorch.save(network.state_dict(), 'weights.pt')\n")
-    done = subprocess.run([sys.executable, str(path)], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    made = torch.load(folder / "weights.pt")
+    path.write_text(text)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        made = runpy.run_path(str(path))["network"].state_dict()
     for name, tensor in (same or {}).items():
         torch.testing.assert_close(made[name], tensor)
-    return re.findall(r"test [a-z -]*accuracy (.*)", done.stdout)
+    return re.findall(r"test [a-z -]*accuracy (.*)", printed.getvalue())
+
+
+def test_a_script_runs_alone(tmp_path: Path) -> None:
+    """Anywhere, with nothing of ours: where it stands is not in the project."""
+    path = tmp_path / "script.py"
+    path.write_text(script(card("addition-bce-h2")))
+    done = subprocess.run([sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "accuracy 100.00%" in done.stdout
+
+
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_a_script_imports_nothing_of_ours(name: str) -> None:
+    lines = [line.split()[1].split(".")[0] for line in script(card(name)).splitlines() if re.match("import|from", line)]
+    assert set(lines) <= {"math", "os", "torch", "torchvision"}
 
 
 @pytest.mark.parametrize(
