@@ -54,11 +54,12 @@ def as_run(name: str) -> Run:
 def row(entry: Entry) -> dict[str, Any]:
     """What the table says of it."""
     settings, accuracies = entry.settings, [share for name, share in entry.metrics.items() if name != "loss"]
-    is_by_hand = status(entry) == SHIPPED and not entry.curves
+    state = status(entry)
+    is_by_hand = state == SHIPPED and not entry.curves
     return {
         "name": entry.name,
         "task": settings.task,
-        "status": status(entry),
+        "status": state,
         "cell": ("Bi" if settings.bidirectional else "") + settings.cell.upper(),
         "layers": settings.num_layers,
         "hidden": settings.hidden_size,

@@ -194,6 +194,18 @@ def test_a_request_that_was_on_its_way_does_not_undo_the_choice(monkeypatch: pyt
     assert app.selectbox(key="addition_model").value == "addition-bce-h10"
 
 
+@pytest.mark.parametrize("settings", [QUICK, RECALL])
+def test_a_run_that_is_deleted_as_soon_as_it_ends_is_chosen_no_more(settings: Settings) -> None:
+    app = opened(settings.task)
+    before = app.selectbox(key=f"{settings.task}_model").value
+    run = end(app, settings)
+    run.delete()
+    for _ in range(2):
+        app.selectbox(key=f"{settings.task}_model").set_value(before).run()
+        assert not app.exception
+        assert app.selectbox(key=f"{settings.task}_model").value == before
+
+
 def test_recall_goes_to_the_index_of_what_was_trained() -> None:
     app = opened("recall")
     end(app, replace(RECALL.with_data(index=4), hidden_size=3))

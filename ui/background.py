@@ -57,7 +57,7 @@ def _undone(task: str) -> Run | None:
     """
     run, former, told = st.session_state.get(f"{task}_trained", (None, None, 0.0))
     is_back = st.session_state.get(f"{task}_model") == former and time.monotonic() - told < ON_ITS_WAY
-    return run if is_back else None
+    return run if is_back and run and run.weights.exists() else None  # it may have been discarded
 
 
 def engine_state(run: Run) -> str:
