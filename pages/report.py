@@ -1,6 +1,8 @@
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from training import claims, reported
@@ -14,13 +16,15 @@ from ui import frame, report_text
 from ui.report import (
     TRAINED,
     Link,
+    Pictures,
+    pictures,
     results,
     settings_link,
     show_claim,
-    show_downloads,
     show_figure,
-    specification,
+    show_more,
 )
+from ui.report_charts import Figure, data_url
 from ui.report_figures import (
     DECAYS,
     FIGURES,
@@ -36,50 +40,59 @@ from ui.report_figures import (
 PLACES = {"final": "where each direction ends", "last": "at the last digit"}
 STACKED = ["training loss", "validation loss", "validation accuracy"]
 SHOWN = 24  # misread images
+Links = Callable[[], Sequence[Link]]
 STYLE = """<style>
 .st-key-report h2 { margin-top: 1.5rem; }
-[data-testid="stVegaLiteChart"] { content-visibility: auto; contain-intrinsic-size: auto 360px; }
+.images { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 0; }
+.images a { display: grid; grid-template-columns: auto 1fr; gap: 0 0.4em; color: inherit; text-decoration: none; }
+.images img { grid-column: 1 / -1; width: 56px; height: 56px; image-rendering: pixelated; border-radius: 4px; }
+.images i { font-style: normal; }
+.images .right { color: light-dark(#157a3d, #5fd38d); }
+.images .wrong { color: light-dark(#b3261e, #ff9a8f); }
 @media print {
-  [data-testid="stVegaLiteChart"] { content-visibility: visible; }
-  .st-key-report :is([data-testid="stVegaLiteChart"], .stElementContainer:has(svg.marks), .vega-embed, .chart-wrapper) {
-    height: auto !important;
-  }
-  .st-key-report svg.marks { width: 100%; height: auto; }
   .st-key-report [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
     display: flex !important; flex-wrap: nowrap; gap: 1rem;
   }
   .st-key-report [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
-  .st-key-menu, .stDownloadButton, [data-testid="stHeader"] { display: none; }
-  [data-testid="stPageLink"], [data-testid="stPopover"] { display: none; }
-  [data-testid="stVegaLiteChart"], .st-key-report [data-testid="stTable"] { break-inside: avoid; }
+  .st-key-menu, [data-testid="stHeader"] { display: none; }
+  [data-testid="stPopover"] { display: none; }
+  .st-key-report :is([data-testid="stBidiComponent"], [data-testid="stTable"], .images a) { break-inside: avoid; }
   .st-key-report h2 { break-after: avoid; }
 }
 </style>"""
 
 
+def made(part: str, make: str, *choices: str) -> Figure:
+    """The figure that `make` names, of a part's results."""
+    return FIGURES[make](results(part), *choices)
+
+
 @st.cache_data(max_entries=128, show_spinner=False)
-def drawn(part: str, stamp: float, make: str, *choices: str) -> tuple[dict[str, Any], str]:
-    """The figure that `make` names, of a part's results, kept until they change on disk."""
-    return specification(FIGURES[make](results(part), *choices))
+def drawn(part: str, stamp: float, make: str, name: str, beside: bool, *choices: str) -> Pictures:
+    """Its pictures, kept until the results change on disk."""
+    return pictures(made(part, make, *choices), name, beside)
 
 
-def figure(part: str, make: str, description: str, links: Sequence[Link], *choices: str) -> None:
+def figure(part: str, make: str, description: str, links: Links, *choices: str, beside: bool = False) -> None:
     """The figure of this part that `make` names, with what it shows on the page of its task."""
-    spec, csv = drawn(part, (FOLDER / f"{part}.json").stat().st_mtime, make, *choices)
-    name = "-".join([make.replace("_", "-"), *map(str, choices)]).replace(" ", "-")
-    show_figure(name, spec, csv, description, links)
+    name = "-".join([make.replace("_", "-"), *choices]).replace(" ", "-")
+    shown = drawn(part, (FOLDER / f"{part}.json").stat().st_mtime, make, name, beside, *choices)
+    show_figure(name, shown, description, partial(made, part, make, *choices), links)
 
 
-def beside(part: str, make: str, measures: list[str], links: Sequence[Link], *choices: str) -> None:
+def beside(part: str, make: str, measures: list[str], links: Links, *choices: str) -> None:
     """A figure for each measure, beside each other where there is room."""
     for column, measure in zip(st.columns(len(measures)), measures, strict=True):
         with column:
-            figure(part, make, f"{measure} against the optimiser step".capitalize(), links, *choices, measure)
+            description = f"{measure} against the optimiser step".capitalize()
+            figure(part, make, description, links, *choices, measure, beside=True)
 
 
-def of_rows(rows: list[dict[str, Any]], name: Callable[[dict[str, Any]], str], **shown: str) -> list[Link]:
+def of_rows(rows: list[dict[str, Any]], name: Callable[[dict[str, Any]], str], **shown: str) -> Links:
     """A link for each of these rows of the results, with as many seeds as it has; `shown` as in `settings_link`."""
-    return [settings_link(name(row), Settings.of(row["settings"]), len(row.get("test", [])), **shown) for row in rows]
+    return lambda: [
+        settings_link(name(row), Settings.of(row["settings"]), len(row.get("test", [])), **shown) for row in rows
+    ]
 
 
 def numbers(pairs: list[tuple[str, str, str]]) -> None:
@@ -167,8 +180,8 @@ def show_samples(found: dict[str, Any]) -> None:
         "surest of, then some that it reads correctly:"
     )
     show_images(model, [*chosen["wrong"][:SHOWN], *chosen["right"]])
-    links = [settings_link(model, TRAINED[model])]
-    figure("samples", "confusion_figure", f"Confusion matrix of {model}: the mistakes", links, model)
+    description = f"Confusion matrix of {model}: the mistakes"
+    figure("samples", "confusion_figure", description, lambda: [settings_link(model, TRAINED[model])], model)
     st.caption("Only mistakes are coloured; the CSV has the images that were read correctly, too.")
     explain(f"{report_text.SAMPLES} {report_text.mistakes(chosen)}")
     provenance(found)
@@ -188,17 +201,20 @@ def show_images(model: str, rows: list[list[float]]) -> None:
     except DataError as error:
         st.error(str(error))
         return
-    with st.container(horizontal=True, gap="small", key="report_images"):
-        for (number, true, said, _), image in zip(rows, images, strict=True):
-            opened = Link("", "digits", {"digits_model": model, "input": "Test image", "sample": str(number)})
-            with st.container(width=62, gap="xxsmall"):
-                alt = f"Test image {number}: a {true}, read as {said}"
-                st.image(1 - image, width=56, link=opened.address, alt=alt)
-                st.markdown(f"**{said}** :green[✓]" if said == true else f"**{said}** :red[✗ {true}]")
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        csv = images_table(rows).to_csv(index=False)
-        show_downloads(f"images-{model}", csv, lambda: images_figure(rows, images).to_dict())
-        st.caption("An image opens on the page Digits, read by this network.")
+    with st.container(key="report_images"):
+        entries = [sheet_entry(model, row, image) for row, image in zip(rows, images, strict=True)]
+        st.html(f'<p class="images">{"".join(entries)}</p>')
+    show_more(f"images-{model}", lambda: Figure(images_figure(rows, images), images_table(rows)), list)
+    st.caption("An image opens on the page Digits, read by this network.")
+
+
+def sheet_entry(model: str, row: list[float], image: np.ndarray) -> str:
+    """A test image that opens on the page Digits, what this model says, and what it is where that is wrong."""
+    number, true, said, _ = row
+    opened = Link("", "digits", {"digits_model": model, "input": "Test image", "sample": str(number)})
+    answer = f"<b>{said}</b> " + ('<i class="right">✓</i>' if said == true else f'<i class="wrong">✗ {true}</i>')
+    alt = f"Test image {number}: a {true}, read as {said}"
+    return f'<a href="{opened.address}"><img src="{data_url(image)}" alt="{alt}">{answer}</a>'
 
 
 @st.fragment
@@ -231,11 +247,11 @@ def show_recall(found: dict[str, Any]) -> None:
     provenance(found)
 
 
-def of_indices(seeds: int) -> list[Link]:
+def of_indices(seeds: int) -> Links:
     """A link for each index that a network was trained for; the page asks for it, of a sequence that is long enough."""
     every = [Settings.of(cell["settings"]) for cell in index_cells(seeds)]
     shown = {"sequence": SIXTEEN[-1], "recall_tab": "Beyond length 10"}
-    return [
+    return lambda: [
         settings_link(f"index {index}", settings, seeds, index=str(index), **shown)
         for index, settings in enumerate(every)
     ]

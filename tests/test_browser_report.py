@@ -21,7 +21,7 @@ def settle(page: Page) -> None:
 def open_page(page: Page, url: str) -> None:
     """Open the report, and wait until all its figures are drawn."""
     page.goto(f"{url}/report")
-    expect(page.locator(".st-key-report svg.marks")).to_have_count(FIGURES, timeout=DRAWN)
+    expect(page.locator(".st-key-report .narrow .marks")).to_have_count(FIGURES, timeout=DRAWN)
     settle(page)
 
 
@@ -43,10 +43,42 @@ def test_it_fits_a_phone_with_all_figures(phone_page: Page, server_url: str) -> 
     assert phone_page.evaluate("document.documentElement.scrollWidth") <= 390
     main = phone_page.get_by_test_id("stMain")
     assert main.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
-    sizes = phone_page.locator(".st-key-report svg.marks").evaluate_all(
+    sizes = phone_page.locator(".st-key-report .narrow .marks").evaluate_all(
         "all => all.map(each => [each.getBoundingClientRect().right, each.querySelectorAll('path, text').length])"
     )
-    assert all(right <= 390 and marks > 10 for right, marks in sizes), sizes
+    assert all(0 < right <= 390 and marks > 10 for right, marks in sizes), sizes
+    expect(phone_page.locator(".st-key-report .wide .marks").first).to_be_hidden()
+
+
+def test_pointing_at_a_mark_tells_its_value_and_a_picture_fills_the_screen(page: Page, server_url: str) -> None:
+    open_page(page, server_url)
+    figure = page.locator(".st-key-figure_accuracy-figure figure")
+    figure.scroll_into_view_if_needed()
+    mark = figure.locator(".wide [aria-roledescription=point]").first
+    said = mark.get_attribute("aria-label")
+    assert "RNN without weight decay: 9" in said
+    mark.hover()
+    expect(figure.locator(".tip")).to_have_text(said)
+    page.mouse.move(2, 2)
+    expect(figure.locator(".tip")).to_be_hidden()
+    small = figure.locator(".wide .marks").bounding_box()["height"]
+    figure.hover()
+    figure.get_by_role("button", name="Full screen").click()
+    page.wait_for_function(
+        "innerHeight * 0.9 < document.fullscreenElement?.shadowRoot?.fullscreenElement?.offsetHeight"
+    )
+    assert figure.locator(".wide .marks").bounding_box()["height"] > small
+    page.keyboard.press("Escape")
+
+
+def test_pictures_follow_the_theme(page: Page, server_url: str) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        open_page(page, server_url)
+        mark = page.locator(".st-key-figure_grid-figure .wide [aria-roledescription=point]").first
+        colours.append(mark.evaluate("mark => getComputedStyle(mark).fill"))
+    assert colours == ["rgb(31, 95, 191)", "rgb(78, 126, 225)"]
 
 
 def test_it_prints_on_a_few_sheets(page: Page, server_url: str) -> None:
@@ -70,7 +102,7 @@ def test_other_figures_open_as_what_they_show(page: Page, server_url: str) -> No
     page.keyboard.press("Escape")
     index = link_of(page, "index-figure", "index 9").evaluate("link => link.href")
     page.keyboard.press("Escape")
-    confusion = page.get_by_role("link", name="Open this setting").evaluate("link => link.href")
+    confusion = link_of(page, "confusion-figure-digits-rnn", "digits-rnn").evaluate("link => link.href")
     page.goto(lengths)
     expect_model(page, "addition-bce-h2")
     expect(page.get_by_role("tab", name="Accuracy against length")).to_have_attribute("aria-selected", "true")

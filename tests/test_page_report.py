@@ -16,6 +16,7 @@ from training.task import Settings
 from training.tasks import TASKS, digits
 from ui import report
 from ui.report import TRAINED, settings_link, shipped, train_query
+from ui.report_charts import Figure
 from ui.report_figures import FIGURES, images_figure, images_table
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +57,9 @@ def texts(page: AppTest) -> str:
 def test_the_page_opens_with_all_sections_and_figures(page: AppTest) -> None:
     assert not page.exception
     assert len(page.header) == len(PARTS)
-    assert len(page.get("vega_lite_chart")) == sum(CHARTS[part] for part in MEASURED)
+    shown = [json.loads(each.proto.json) for each in page.get("bidi_component")]
+    assert len(shown) == sum(CHARTS[part] for part in MEASURED)
+    assert all(each["narrow"].startswith("<svg") and each["description"] for each in shown)
     assert len(page.info) == len(PARTS) - len(MEASURED) + (not digits.available())  # whose images can't be shown
 
 
@@ -89,17 +92,33 @@ def test_no_measured_number_is_typed_by_hand() -> None:
         assert not re.findall(r"\b\d\d\.\d+ ?%", (ROOT / path).read_text()), path
 
 
-@pytest.mark.parametrize("name", [name for name in FIGURES if PART_OF[name.split("_")[0]] in MEASURED])
+DRAWN = [name for name in FIGURES if PART_OF[name.split("_")[0]] in MEASURED]
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_every_figure_has_its_table_and_its_pictures(name: str) -> None:
     figure = FIGURES[name](results(PART_OF[name.split("_", maxsplit=1)[0]]), *CHOICES.get(name, ()))
-    spec, csv = report.specification(figure)
-    assert len(csv.splitlines()) == len(figure.table) + 1
-    assert report._picture(lambda: spec, "svg")().startswith(b"<svg")
+    assert len(figure.table.to_csv(index=False).splitlines()) == len(figure.table) + 1
+    assert report._drawn(figure, "svg").startswith(b"<svg")
 
 
 def test_a_picture_can_be_had_as_png() -> None:
-    spec, _ = report.specification(FIGURES["addition_figure"](results("addition")))
-    assert report._picture(lambda: spec, "png")().startswith(b"\x89PNG")
+    assert report._drawn(FIGURES["addition_figure"](results("addition")), "png").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_figure_follows_the_page_into_the_dark_and_tells_its_values(name: str) -> None:
+    figure = FIGURES[name](results(PART_OF[name.split("_", maxsplit=1)[0]]), *CHOICES.get(name, ()))
+    narrow, wide = report.pictures(figure, name, beside=False)
+    for text in (narrow, wide):
+        colours = set(re.findall(r'(?:fill|stroke)="([^"]*)"', text)) - {"none", "currentColor", "gray", "#888"}
+        assert colours
+        assert all(re.fullmatch(r"light-dark\(#\w{6}, #\w{6}\)", colour) for colour in colours), colours
+    told = [text for text in re.findall(r'aria-label="([^"]*)"', narrow) if not re.search("-axis|legend", text)]
+    assert len(told) >= min(6, len(figure.table))
+    values = [value for row in figure.table.select_dtypes("number").to_numpy().tolist() for value in row]
+    numbers = {form.format(value) for value in values for form in ("{:.2%}", "{:.1%}", "{:.4f}", "{:.0f}")}
+    assert all(numbers & set(re.findall(r"[\d.]+%?", text)) for text in told)
 
 
 LINKS = {
@@ -144,12 +163,12 @@ def test_a_link_shows_more_only_of_a_shipped_model() -> None:
 
 def test_sample_images_can_be_had_as_pictures() -> None:
     rows, images = [[7, 4, 9, 0.8], [12, 3, 3, 0.9]], [np.eye(28, dtype=np.float32)] * 2
-    sheet = images_figure(rows, images).to_dict()
-    svg = report._picture(lambda: sheet, "svg")().decode()
+    sheet = Figure(images_figure(rows, images), images_table(rows))
+    svg = report._drawn(sheet, "svg").decode()
     assert "9, not 4" in svg
     assert svg.count("<image") == 2
-    assert report._picture(lambda: sheet, "png")().startswith(b"\x89PNG")
-    assert images_table(rows).to_csv(index=False).splitlines()[1] == "7,4,9,0.8"
+    assert report._drawn(sheet, "png").startswith(b"\x89PNG")
+    assert sheet.table.to_csv(index=False).splitlines()[1] == "7,4,9,0.8"
 
 
 def test_where_mnist_is_missing_the_page_says_how_it_comes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

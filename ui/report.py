@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ from training.report import FOLDER
 from training.seeds import is_small
 from training.task import Settings
 from training.tasks import TASKS
+from ui import picture
 from ui.report_charts import Figure
 from ui.train import WORDS
 
@@ -24,7 +26,7 @@ BADGES = {HOLDS: ("green", "check_circle"), FAILS: ("red", "cancel"), DEPENDS: (
 MIME = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml"}
 # The shipped models that came of nothing but their settings.
 TRAINED = {name: each.settings for name, each in recipes().items() if each.by_hand is None and each.polish is None}
-Specification = dict[str, Any]
+Pictures = tuple[str, str | None]  # narrow and wide
 
 
 @dataclass(frozen=True)
@@ -59,74 +61,74 @@ def _read(path: str, changed: int) -> dict[str, Any]:
 def show_claim(claim: Claim) -> None:
     """The report's conclusion, the verdict as a badge, what was found, and how it was tested."""
     color, icon = BADGES[claim.verdict]
-    with st.container(border=True, gap="xsmall"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(claim.verdict.upper(), color=color, icon=f":material/{icon}:")
-            st.markdown(f"**“{claim.text}.”**", width="content")
-        st.markdown(claim.because)
-        st.caption(f"Test: {claim.test}.")
+    badge = f":{color}-badge[:material/{icon}: {claim.verdict.upper()}]"
+    with st.container(border=True):
+        st.markdown(f"{badge} **“{claim.text}.”**\n\n{claim.because}\n\n:gray[:small[Test: {claim.test}.]]")
 
 
-def show_figure(name: str, spec: Specification, csv: str, description: str, links: Sequence[Link]) -> None:
-    """A figure, what it can be downloaded as, and what it shows on the page of its task."""
-    st.vega_lite_chart(spec, alt=description, key=f"figure_{name}")
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        show_downloads(name, csv, lambda: spec)
-        show_links(name, links)
-
-
-def show_downloads(name: str, csv: str, spec: Callable[[], Specification]) -> None:
-    """A figure's numbers, and the figure itself as two kinds of pictures, made of `spec` when they are asked for."""
-    for kind, mime in MIME.items():
-        st.download_button(
-            kind.upper(),
-            csv if kind == "csv" else _picture(spec, kind),
-            f"{name}.{kind}",
-            mime,
-            key=f"{kind}_{name}",
-            type="tertiary",
-            on_click="ignore",
-        )
-
-
-def _picture(spec: Callable[[], Specification], kind: str) -> Callable[[], bytes]:
-    """Draws the figure when it is asked for: that takes a second, and hardly anybody asks."""
-
-    def draw() -> bytes:
-        on_white = spec() | {"background": "white"}
-        if kind == "svg":
-            return vl_convert.vegalite_to_svg(on_white).encode()
-        return vl_convert.vegalite_to_png(on_white, scale=2)
-
-    return draw
+def show_figure(
+    name: str,
+    pictures: Pictures,
+    description: str,
+    figure: Callable[[], Figure],
+    links: Callable[[], Sequence[Link]],
+) -> None:
+    """A figure; and, made when they are asked for, its downloads and what it shows on the page of its task."""
+    picture.show(f"figure_{name}", description, *pictures)
+    show_more(name, figure, links)
 
 
 @st.fragment
-def show_links(name: str, links: Sequence[Link]) -> None:
-    """A link, or a button that unfolds one for each series of the figure; they are made when it is pressed."""
-    if len(links) == 1:
-        _page_link(links[0], "Open this setting")
-        return
-    popover = st.popover("Open", icon=":material/open_in_new:", type="tertiary", on_change="rerun", key=f"open_{name}")
+def show_more(name: str, figure: Callable[[], Figure], links: Callable[[], Sequence[Link]]) -> None:
+    """A button that unfolds what a figure can be saved as, and a link for each of its series."""
+    popover = st.popover(
+        "Save or open", icon=":material/download:", type="tertiary", on_change="rerun", key=f"open_{name}"
+    )
     if popover.open:
         with popover:
-            for each in links:
-                _page_link(each, each.label)
+            show_downloads(name, figure())
+            for link in links():
+                _page_link(link)
 
 
-def _page_link(link: Link, label: str) -> None:
+def show_downloads(name: str, figure: Figure) -> None:
+    """A figure's numbers, and the figure itself as two kinds of pictures, drawn when they are asked for."""
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        for kind, mime in MIME.items():
+            st.download_button(
+                kind.upper(),
+                figure.table.to_csv(index=False) if kind == "csv" else partial(_drawn, figure, kind),
+                f"{name}.{kind}",
+                mime,
+                key=f"{kind}_{name}",
+                type="tertiary",
+                on_click="ignore",
+            )
+
+
+def _drawn(figure: Figure, kind: str) -> bytes:
+    """The figure as a file: in the light theme's colours, on white."""
+    specification = picture.themed(figure.chart.to_dict(), picture.WIDE, picture.light) | {"background": "white"}
+    if kind == "svg":
+        return vl_convert.vegalite_to_svg(specification).encode()
+    return vl_convert.vegalite_to_png(specification, scale=2)
+
+
+def _page_link(link: Link) -> None:
     st.page_link(
         f"pages/{link.task}.py",
-        label=label,
+        label=link.label,
         icon=":material/open_in_new:",
         query_params=link.query,
         width="content",
     )
 
 
-def specification(figure: Figure) -> tuple[Specification, str]:
-    """A figure as what is kept of it: its Vega-Lite specification and its numbers as CSV."""
-    return figure.chart.to_dict(), figure.table.to_csv(index=False)
+def pictures(figure: Figure, name: str, beside: bool) -> Pictures:
+    """A figure as what is shown of it; one that stands beside others is never wide."""
+    specification = figure.chart.to_dict()
+    narrow = picture.svg(specification, picture.NARROW, f"{name}-narrow")
+    return narrow, None if beside else picture.svg(specification, picture.WIDE, f"{name}-wide")
 
 
 def settings_link(label: str, settings: Settings, seeds: int = 1, **shown: str) -> Link:

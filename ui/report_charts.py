@@ -1,4 +1,7 @@
-"""The Report page's figures: results in, a table and an Altair chart of it out. Knows no Streamlit."""
+"""The Report page's figures: results in, a table and an Altair chart of it out. Knows no Streamlit.
+
+They are shown as pictures (`ui.picture`): where a mark has a description, that is what one reads on hover.
+"""
 
 import base64
 import io
@@ -19,6 +22,7 @@ Row = dict[str, Any]
 CELL_NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 PER_CENT = alt.Axis(format=".4~p")
 NARROW = 24  # letters in a legend's line on a telephone
+DESCRIPTION = "description:N"
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,8 @@ def dots(rows: Iterable[tuple[str, str, list[float], float | None]], title: str)
     wide = len("".join(groups)) > NARROW
     legend = alt.Legend(orient="top", columns=1 if wide else len(groups), labelLimit=240, symbolOpacity=1)
     color = alt.Color("group:N", title=None, sort=groups, legend=legend if len(groups) > 1 else None)
-    tooltip = [alt.Tooltip("setting:N"), alt.Tooltip("n:Q", title="seeds")]
-    tooltip += [alt.Tooltip(f"{name}:Q", format=".2%") for name in ("mean", "low", "high", "worst", "best", "report")]
-    base = alt.Chart(table).encode(y=y, color=color, tooltip=tooltip)
+    described = table.assign(description=[_sentence(row) for row in table.to_dict("records")])
+    base = alt.Chart(described).encode(y=y, color=color, description=DESCRIPTION)
     layers = base.mark_rule(opacity=0.35).encode(x=worst, x2="best:Q")
     layers += base.mark_rule(strokeWidth=4).encode(x=low, x2="high:Q")
     layers += base.mark_point(filled=True, size=70, opacity=1).encode(x=middle)
@@ -72,6 +75,11 @@ def _dot(setting: str, group: str, values: list[float], report: float | None) ->
     }
 
 
+def _sentence(row: Row) -> str:
+    measured = "{setting}: {mean:.2%}, interval {low:.2%} to {high:.2%}, seeds {worst:.2%} to {best:.2%}".format(**row)
+    return f"{measured} (n = {row['n']})" + ("" if pd.isna(row["report"]) else f"; the report: {row['report']:.1%}")
+
+
 def curves(table: pd.DataFrame, x_title: str, share: bool) -> Figure:
     """One measure against x: a line and a band for each series.
 
@@ -82,13 +90,25 @@ def curves(table: pd.DataFrame, x_title: str, share: bool) -> Figure:
     color = alt.Color("series:N", title=None, sort=series, legend=legend)
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(nice=False))
     axis = PER_CENT if share else alt.Axis(format="~g")
-    tooltip = [alt.Tooltip("series:N"), alt.Tooltip("x:Q", title=x_title)]
-    tooltip += [alt.Tooltip(f"{name}:Q", format=".2%" if share else ".4f") for name in ("value", "low", "high")]
-    base = alt.Chart(table).encode(x=x, color=color)
+    base = alt.Chart(_described(table, x_title, ".2%" if share else ".4f")).encode(x=x, color=color)
     scale, title = alt.Scale(zero=False), str(table["measure"].iloc[0])
-    band = base.mark_area(opacity=0.2).encode(y=alt.Y("low:Q", title=title, axis=axis, scale=scale), y2="high:Q")
-    line = base.mark_line(point={"size": 14}).encode(y=alt.Y("value:Q", title=title), tooltip=tooltip)
-    return Figure(readable((band + line).properties(height=360)), table)
+    low, value = alt.Y("low:Q", title=title, axis=axis, scale=scale), alt.Y("value:Q", title=title)
+    band = base.mark_area(opacity=0.2, aria=False).encode(y=low, y2="high:Q")
+    line = base.mark_line(aria=False).encode(y=value)
+    points = base.mark_circle(size=14, opacity=1).encode(y=value, description=DESCRIPTION)
+    return Figure(readable((band + line + points).properties(height=360)), table)
+
+
+def _described(table: pd.DataFrame, x_title: str, form: str) -> pd.DataFrame:
+    """The table with a sentence for every point; x is its column x or length."""
+    x = "x" if "x" in table else "length"
+    rows = table.to_dict("records")
+    sentences = [
+        f"{row['series']}, {row['measure']} at {x_title} {row[x]:,}: {row['value']:{form}} "
+        f"({row['low']:{form}} to {row['high']:{form}})"
+        for row in rows
+    ]
+    return table.assign(description=sentences)
 
 
 def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str, low: float = 0.0) -> Figure:
@@ -106,29 +126,35 @@ def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str, low: floa
     dash = alt.StrokeDash(
         "measure:N", title=None, sort=measures, legend=alt.Legend(orient="top") if len(measures) > 1 else None
     )
-    tooltip = [alt.Tooltip("series:N"), alt.Tooltip("measure:N"), alt.Tooltip("length:Q")]
-    tooltip += [alt.Tooltip(f"{name}:Q", format=".2%") for name in ("value", "low", "high")]
-    base = alt.Chart(table).encode(x=x, color=color)
-    band = base.mark_area(opacity=0.15, clip=True).encode(y=alt.Y("low:Q", title=None), y2="high:Q", detail="measure:N")
-    line = base.mark_line(clip=True).encode(y=y, strokeDash=dash, tooltip=tooltip)
+    base = alt.Chart(_described(table, title, ".2%")).encode(x=x, color=color)
+    bounds = {"y": alt.Y("low:Q", title=None), "y2": "high:Q", "detail": "measure:N"}
+    band = base.mark_area(opacity=0.15, clip=True, aria=False).encode(**bounds)
+    line = base.mark_line(clip=True, aria=False).encode(y=y, strokeDash=dash)
+    points = base.mark_circle(size=9, opacity=0).encode(y=y, description=DESCRIPTION)
     places = pd.DataFrame({"start": [trained[0]], "end": [trained[1]]})
     start, end = alt.X("start:Q", title=title), "end:Q"
-    shade = alt.Chart(places).mark_rect(opacity=0.12).encode(x=start, x2=end)
+    shade = alt.Chart(places).mark_rect(opacity=0.12, aria=False).encode(x=start, x2=end)
     if trained[0] == trained[1]:
-        shade = alt.Chart(places).mark_rule(strokeDash=[2, 3], color="gray").encode(x=start)
-    return Figure(readable((shade + band + line).properties(height=320)), table)
+        shade = alt.Chart(places).mark_rule(strokeDash=[2, 3], color="gray", aria=False).encode(x=start)
+    return Figure(readable((shade + band + line + points).properties(height=320)), table)
 
 
 def heat_map(table: pd.DataFrame, x: str, y: str, value: str, share: bool = True, height: int = 300) -> Figure:
-    """A cell for every pair of x and y in the sequential colours, with its number on hover."""
+    """A cell for every pair of x and y that has a value, in the sequential colours."""
+    seen = table[table[value].notna()]
+    form, highest = (".1%", 1) if share else (",.0f", seen[value].max())
+    sentences = [f"{x} {row[x]}, {y} {row[y]}: {value} {row[value]:{form}}" for row in seen.to_dict("records")]
+    # The steps of the palette, not colours between them: those could not follow the page into the dark.
+    scale = alt.Scale(type="quantize", domain=[0, highest])
+    legend = alt.Legend(format="%" if share else "d", orient="top")
     cells = (
-        alt.Chart(table)
+        alt.Chart(seen.assign(description=sentences))
         .mark_rect()
         .encode(
             x=alt.X(f"{x}:O", title=x, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             y=alt.Y(f"{y}:O", title=y),
-            color=alt.Color(f"{value}:Q", title=value, legend=alt.Legend(format="%" if share else "d", orient="top")),
-            tooltip=[x, y, alt.Tooltip(f"{value}:Q", format=".1%" if share else ",d")],
+            color=alt.Color(f"{value}:Q", title=value, scale=scale, legend=legend),
+            description=DESCRIPTION,
         )
     )
     return Figure(readable(alt.layer(cells).properties(height=height)), table)
@@ -137,7 +163,7 @@ def heat_map(table: pd.DataFrame, x: str, y: str, value: str, share: bool = True
 def image_sheet(images: list[np.ndarray], captions: list[str], across: int = 12) -> alt.TopLevelMixin:
     """Images (height, width), ink = 1, in lines of `across`, dark on white, with a caption below each."""
     table = pd.DataFrame(
-        {"column": place % across, "line": place // across, "url": _data_url(image), "caption": caption}
+        {"column": place % across, "line": place // across, "url": data_url(image), "caption": caption}
         for place, (image, caption) in enumerate(zip(images, captions, strict=True))
     )
     base = alt.Chart(table).encode(x=alt.X("column:O", axis=None), y=alt.Y("line:O", axis=None))
@@ -146,7 +172,7 @@ def image_sheet(images: list[np.ndarray], captions: list[str], across: int = 12)
     return readable((pictures + texts).properties(width=alt.Step(68), height=alt.Step(90)))
 
 
-def _data_url(image: np.ndarray) -> str:
+def data_url(image: np.ndarray) -> str:
     """The image itself as an address."""
     file = io.BytesIO()
     Image.fromarray(np.uint8(255 * (1 - image))).save(file, "png")

@@ -1,0 +1,48 @@
+// Pictures of charts: the description of the mark that one points at, and the whole screen. Nothing is ever sent to the
+// server. The data is what `show` in ui/picture.py passes.
+
+const REACH = 14; // pixels from a mark that count as pointing at it
+const GAP = 14; // pixels between the pointer and the tip
+const MARKS = "[role='graphics-symbol']:not([aria-roledescription='axis'], [aria-roledescription='legend'])";
+
+export default function ({ data, parentElement }) {
+  const figure = parentElement.querySelector("figure");
+  figure.setAttribute("aria-label", data.description);
+  for (const size of ["wide", "narrow"]) put(figure.querySelector(`.${size}`), data[size]);
+  if (figure.onpointermove) return;
+  const tip = figure.querySelector(".tip");
+  figure.onpointermove = (event) => point(figure, tip, event);
+  figure.onpointerdown = figure.onpointermove; // a finger that taps does not move
+  figure.onpointerleave = () => (tip.hidden = true);
+  const button = figure.querySelector(".enlarge");
+  button.hidden = !document.fullscreenEnabled;
+  button.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : figure.requestFullscreen());
+}
+
+function put(place, svg) {
+  if (place.svg === svg) return;
+  place.innerHTML = svg;
+  place.svg = svg;
+}
+
+// Says what the nearest mark within reach is.
+function point(figure, tip, { clientX: x, clientY: y }) {
+  const mark = nearest(figure.querySelectorAll(MARKS), x, y);
+  tip.hidden = !mark;
+  if (!mark) return;
+  tip.textContent = mark.getAttribute("aria-label");
+  const frame = figure.getBoundingClientRect();
+  const left = x - frame.left > frame.width / 2 ? x - frame.left - tip.offsetWidth - GAP : x - frame.left + GAP;
+  tip.style.left = `${Math.max(0, left)}px`;
+  tip.style.top = `${y - frame.top + GAP}px`;
+}
+
+function nearest(marks, x, y) {
+  let [found, least] = [null, REACH];
+  for (const mark of marks) {
+    const { left, right, top, bottom } = mark.getBoundingClientRect();
+    const away = Math.hypot(Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom));
+    if (away < least) [found, least] = [mark, away];
+  }
+  return found;
+}
