@@ -181,10 +181,15 @@ def show_samples(found: dict[str, Any]) -> None:
     )
     show_images(model, [*chosen["wrong"][:SHOWN], *chosen["right"]])
     description = f"Confusion matrix of {model}: the mistakes"
-    figure("samples", "confusion_figure", description, lambda: [settings_link(model, TRAINED[model])], model)
+    figure("samples", "confusion_figure", description, partial(of_model, model), model)
     st.caption("Only mistakes are coloured; the CSV has the images that were read correctly, too.")
     explain(f"{report_text.SAMPLES} {report_text.mistakes(chosen)}")
     provenance(found)
+
+
+def of_model(model: str) -> list[Link]:
+    """A link to the settings of a shipped model; none to those of one that they alone do not lead to."""
+    return [settings_link(model, TRAINED[model])] if model in TRAINED else []
 
 
 def show_images(model: str, rows: list[list[float]]) -> None:

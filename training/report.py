@@ -170,8 +170,11 @@ def read_test_images(cell: Cell) -> Result:
 
 
 def samples_cells(seeds: int) -> list[Cell]:
-    """The six shipped networks of section 3.1; nothing is trained, so `seeds` says nothing."""
-    return [{"model": f"{name}{ending}"} for name in DIGITS_MODELS for ending in ("", "-l2")]
+    """The six shipped networks of section 3.1, and the best reader; nothing is trained, so `seeds` says nothing."""
+    return [
+        *({"model": f"{name}{ending}"} for name in DIGITS_MODELS for ending in ("", "-l2")),
+        {"model": "digits-best"},
+    ]
 
 
 def summarise_samples(results: Measured) -> dict[str, Any]:
