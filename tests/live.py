@@ -44,8 +44,11 @@ class Server:
 
 
 def chromium() -> str | None:
-    """The path of a Chromium: what the environment variable CHROMIUM names, else the first one on the PATH."""
-    names = [os.environ.get("CHROMIUM", "chromium"), "chromium-browser", "google-chrome"]
+    """The path of a Chromium: what the environment variable CHROMIUM names, else the first one on the PATH.
+
+    The one without windows opens a page in two thirds of the time.
+    """
+    names = [os.environ.get("CHROMIUM", "chromium-headless-shell"), "chromium", "chromium-browser", "google-chrome"]
     return next(filter(None, map(shutil.which, names)), None)
 
 

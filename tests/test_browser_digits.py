@@ -65,7 +65,7 @@ def drag(page: Page, stroke: list[Point]) -> None:
     page.mouse.move(left + stroke[0][0], top + stroke[0][1])
     page.mouse.down()
     for x, y in stroke[1:]:
-        page.mouse.move(left + x, top + y, steps=4)
+        page.mouse.move(left + x, top + y, steps=2)
     page.mouse.up()
 
 

@@ -3,7 +3,7 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from models import Network, belief, load
 from tests import live
@@ -14,7 +14,7 @@ from ui.drawing import decode, render
 pytestmark = pytest.mark.browser
 
 TRAINED = 240_000  # milliseconds: a run of a few seconds, on such a machine
-SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=1&train_digits_batch_size=100"
+SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=15&train_digits_dataset=sklearn"
 
 
 def press(page: Page, label: str) -> None:
@@ -32,26 +32,25 @@ def chosen_model(page: Page) -> str:
     return page.get_by_role("combobox", name="Model").input_value()
 
 
-@pytest.mark.skipif(not digits.available(), reason="MNIST is not on this machine (set RNN_LAB_DATA)")
 def test_a_run_goes_on_through_other_pages_and_a_reload_and_its_network_then_reads_a_drawing(
-    page: Page, new_server: live.Server
+    page: Page, server: live.Server
 ) -> None:
-    train(page, f"{new_server.url}/digits?digits_tab=Train&{SMALL}")
+    train(page, f"{server.url}/digits?digits_tab=Train&{SMALL}")
     address = page.url
     page.get_by_role("link", name="Recall").click()
     expect(page.locator(".digit")).to_be_visible()
-    expect(page.get_by_text("gru-1x64 is training:")).to_be_visible()
+    expect(page.get_by_text("gru-1x64-sklearn is training:")).to_be_visible()
     page.goto(address)
-    expect(page.get_by_text("gru-1x64 is trained. On the test data: accuracy")).to_be_visible(timeout=TRAINED)
-    assert chosen_model(page) == "gru-1x64"
+    expect(page.get_by_text("gru-1x64-sklearn is trained. On the test data: accuracy")).to_be_visible(timeout=TRAINED)
+    assert chosen_model(page) == "gru-1x64-sklearn"
     settle(page)
     (stroke,) = DIGITS[3]
     drag(page, stroke)
     expect(page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.")
     settle(page)
-    (run,) = new_server.runs.iterdir()
+    run = max(server.runs.glob("*-digits-*"))
     expect_reading(page, load(run / "weights.safetensors"))
-    assert chosen_model(page) == "gru-1x64"
+    assert chosen_model(page) == "gru-1x64-sklearn"
 
 
 def expect_reading(page: Page, network: Network) -> None:
@@ -74,18 +73,20 @@ def test_a_run_is_stopped_and_its_best_network_kept(page: Page, server_url: str)
     assert chosen_model(page).startswith("gru-1x10-bce")
 
 
-def test_two_sessions_train_at_once_and_each_gets_its_own(browser: Browser, server_url: str) -> None:
-    with browser.new_context() as one, browser.new_context() as other:
-        first, second = one.new_page(), other.new_page()
-        train(first, f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=3&train_addition_epochs=2")
-        train(second, f"{server_url}/recall?recall_tab=Train&train_recall_hidden_size=3&train_recall_num_batches=200")
-        for page, name in ((first, "lstm-1x3-bce"), (second, "bilstm-1x3-num-batches200")):
+def test_two_sessions_train_at_once_and_each_gets_its_own(laptop: BrowserContext, server_url: str) -> None:
+    with laptop.new_page() as first, laptop.new_page() as second:
+        train(
+            first,
+            f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=3&train_addition_num_batches=50",
+        )
+        train(second, f"{server_url}/recall?recall_tab=Train&train_recall_hidden_size=3&train_recall_num_batches=50")
+        for page, name in ((first, "lstm-1x3-bce-num-batches50"), (second, "bilstm-1x3-num-batches50")):
             expect(page.get_by_text(f"{name} is trained. On the test data:")).to_be_visible(timeout=TRAINED)
             assert chosen_model(page) == name
 
 
 def test_nothing_typed_is_lost_while_a_run_starts_and_ends(page: Page, server_url: str) -> None:
-    page.goto(f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=4&train_addition_epochs=3")
+    page.goto(f"{server_url}/addition?addition_tab=Train&train_addition_hidden_size=4&train_addition_epochs=1")
     box = page.get_by_role("textbox", name="a", exact=True)
     expect(box).to_be_visible()
     box.fill("1100")

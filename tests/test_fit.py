@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from models import Network, WeightsError
+from training.adam import Adam
 from training.fit import DivergedError, Progress, build, fit, learning_rate
 from training.metrics import LOSSES
 from training.task import Data, Examples, Settings
@@ -27,6 +28,23 @@ def trained(settings: Settings, **options: object) -> tuple[Network, list[Progre
 def assert_same_weights(first: Network, second: Network) -> None:
     for name, tensor in first.state_dict().items():
         assert torch.equal(tensor, second.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("options", [{}, {"fused": True}, {"fused": True, "weight_decay": 0.1}])
+def test_adam_is_pytorchs_adam_after_a_break_too(options: dict[str, object]) -> None:
+    made = []
+    for kind in (Adam, torch.optim.Adam):
+        generator, weights = torch.Generator().manual_seed(0), torch.nn.Parameter(torch.ones(5))
+        optimizer = kind([weights], 0.1, **options)
+        for step in range(8):
+            if step == 4:
+                state, optimizer = optimizer.state_dict(), kind([weights], 0.5, **options)
+                optimizer.load_state_dict(state)
+            optimizer.zero_grad()
+            (weights**2 @ torch.randn(5, generator=generator)).backward()
+            optimizer.step()
+        made.append(weights)
+    assert torch.equal(*made)
 
 
 def test_it_learns_addition_and_reports_its_progress() -> None:

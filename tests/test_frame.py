@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from tests import live
 from ui.frame import PAGES
 
 ROOT = Path(__file__).parents[1]
@@ -70,11 +69,11 @@ def test_the_menu_leads_to_every_page_and_marks_it(server_url: str, page: Page) 
 
 
 @pytest.mark.browser
-def test_the_shared_address_is_that_of_the_page_with_its_settings(small_app: Path, page: Page) -> None:
-    with live.server(small_app.parent / "log.txt", small_app) as server:
-        page.goto(f"{server.url}/recall?sequence=7+0&index=1")
-        page.get_by_role("button", name="Share").click()
-        expect(page.get_by_test_id("stCode")).to_have_text(f"{server.url}/recall?sequence=7+0&index=1")
+def test_the_shared_address_is_that_of_the_page_with_its_settings(server_url: str, page: Page) -> None:
+    page.goto(f"{server_url}/recall?sequence=7+0+5&index=2")
+    is_drawn(page)
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_test_id("stCode")).to_have_text(f"{server_url}/recall?sequence=7+0+5&index=2")
 
 
 @pytest.mark.browser

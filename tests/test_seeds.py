@@ -159,15 +159,12 @@ def wait_for(condition: object, seconds: float = 90) -> None:
         time.sleep(0.05)
 
 
-def test_a_run_in_the_background_pauses_resumes_and_stops_with_its_best_seed() -> None:
+def test_a_run_in_the_background_pauses_and_stops_with_its_best_seed() -> None:
     engine, run = Engine(workers=1), runs.create(LONG, seeds=3)
     engine.submit(run)
     wait_for(lambda: len(run.seeds_progress()) > 1 and run.best.exists())
     engine.pause(run)
     wait_for(lambda: engine.state(run) == "paused")
-    before = len(run.seeds_progress())
-    engine.submit(run)
-    wait_for(lambda: len(run.seeds_progress()) > before)
     engine.stop(run)
     wait_for(lambda: engine.state(run) == "stopped")
     steps = [each.step for each in run.seeds_progress()]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.network import Network
 from models.store import WeightsError, read, write
+from training.adam import Adam
 from training.metrics import LOSSES, evaluate
 from training.noise import amount, noisy_logits
 from training.task import Data, Examples, Settings
@@ -111,7 +112,7 @@ def fit(
     device = best_device()
     network.to(device).train()
     # Adam's fused kernel does one pass over all parameters; it knows no MPS.
-    optimizer = torch.optim.Adam(
+    optimizer = Adam(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=device.type != "mps"
     )
     step = _resume(checkpoint, network, optimizer, settings) if checkpoint and checkpoint.exists() else 0
