@@ -14,7 +14,7 @@ from ui.drawing import decode, render
 pytestmark = pytest.mark.browser
 
 TRAINED = 240_000  # milliseconds: a run of a few seconds, on such a machine
-SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=15&train_digits_dataset=sklearn"
+SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=40&train_digits_dataset=sklearn"
 
 
 def press(page: Page, label: str) -> None:
