@@ -181,6 +181,7 @@ def show_belief(image: np.ndarray, rows: np.ndarray) -> None:
         axis="row",
         position="After row {} of 28",
         notes=notes(rows),
+        group="digits",
     ).show("digits_belief")
     st.caption("Each row on the right: the probabilities that the network would give had the image ended there.")
 
@@ -203,6 +204,7 @@ def show_all_models(chosen: str, image: np.ndarray, shown: int | None) -> None:
         direction="down",
         axis="row",
         position="After row {} of 28",
+        group="digits",
     ).show("digits_beliefs")
 
 

@@ -75,3 +75,29 @@ def test_the_network_that_is_told_the_index_answers_for_every_one(page: Page, se
         expect(page.locator(".digit")).to_have_text(digit)
     expect(page.get_by_role("combobox", name="Model")).to_have_value("recall-any")
     expect(page.get_by_text("It names the digit at every index of sequences of 3 to 1")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("part", "chart"), [("Gradient+through+time", "gradient_h"), ("Plane+and+fixed+points", "plane")]
+)
+def test_the_charts_of_look_inside_move_along_and_the_server_hears_nothing(
+    part: str, chart: str, page: Page, server_url: str
+) -> None:
+    sent: list[str | bytes] = []
+
+    def note(frame: str | bytes) -> None:
+        sent.append(frame)
+
+    page.on("websocket", lambda socket: socket.on("framesent", note))
+    open_page(page, server_url, f"?sequence=31415&recall_tab=Look+inside&inside_recall_part={part}")
+    marks = page.locator(f".st-key-inside_recall_{chart} .narrow [data-t]")
+    expect(marks.and_(page.locator(".now")).first).to_have_attribute("data-t", "4")
+    scrubber = page.locator(".st-key-inside_recall_input .range")
+    scrubber.focus()
+    page.wait_for_timeout(500)
+    sent.clear()
+    page.keyboard.press("Home")
+    expect(marks.and_(page.locator(".now")).first).to_have_attribute("data-t", "0")
+    assert {mark.get_attribute("data-t") for mark in marks.and_(page.locator(".later")).all()} == set("1234")
+    expect(page.locator(".st-key-recall_belief .range")).to_have_value("0")
+    assert sent == []

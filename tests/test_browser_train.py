@@ -14,7 +14,10 @@ from ui.drawing import decode, render
 pytestmark = pytest.mark.browser
 
 TRAINED = 240_000  # milliseconds: a run of a few seconds, on such a machine
-SMALL = "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=40&train_digits_dataset=sklearn"
+SMALL = (
+    "train_digits_num_layers=1&train_digits_hidden_size=64&train_digits_epochs=10&train_digits_batch_size=100"
+    "&train_digits_dataset=scikit-learn's+digits"
+)
 
 
 def press(page: Page, label: str) -> None:

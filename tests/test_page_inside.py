@@ -9,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from models import CELLS, Network, trace
 from models.fixed_points import FixedPoint
+from models.projection import plane
 from ui.inside import PARTS
+from ui.inside_charts import ground, trajectory
 from ui.inside_text import changes, correlations, rests, signed, sums, vanishing
 
 ROOT = Path(__file__).parents[1]
@@ -78,3 +80,16 @@ def test_what_is_said_of_fixed_points() -> None:
     assert "It is stable" in rests([stable])
     assert "forgets" in rests([stable, saddle])
     assert "2 of them are stable" in rests([stable, stable, saddle])
+
+
+def test_the_ground_of_the_plane_is_what_the_read_out_says_at_each_place() -> None:
+    states = np.random.default_rng(0).normal(size=(6, 2))
+    seen = plane(states)
+    places = ground(seen, states, [])
+    numbers = np.random.default_rng(1).integers(2, size=len(places))
+    chart = trajectory(seen, states, list("abcdef"), (numbers, ["no", "yes"]), [], ("x", "y")).to_dict()
+    rows = chart["datasets"][chart["layer"][0]["data"]["name"]]
+    for (x, y), number in zip(places[::7], numbers[::7], strict=True):
+        (here,) = [row for row in rows if row["x"] < x < row["x2"] and row["y"] < y < row["y2"]]
+        assert here["says"] == ["no", "yes"][number]
+    assert len(rows) < len(places)

@@ -19,6 +19,11 @@ def readable(chart: alt.LayerChart) -> alt.LayerChart:
     return chart.configure_axis(**TEXT, labelFlush=False).configure_legend(**TEXT)
 
 
+def at(t: int, description: str) -> str:
+    """The description of a mark that belongs to time step t, and moves along with the timelines (see `ui.picture`)."""
+    return f"{t}|{description}"
+
+
 def probability_bars(probabilities: np.ndarray, height: int = 240) -> dict[str, Any]:
     """Horizontal bars of class probabilities (classes,) in [0, 1]: the class on the left, its per cent on the right.
 

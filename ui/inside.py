@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -16,6 +17,7 @@ from models.occlusion import answers
 from models.projection import Plane, plane
 from training.fit import build
 from training.task import Settings
+from ui import picture
 from ui.equations import EQUATIONS
 from ui.inside_charts import answers_map, fading, ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, sums, vanishing
@@ -65,9 +67,14 @@ class Reading:
     image: bool = False
 
     @property
+    def task(self) -> str:
+        """The network's task, which is the group of the page's timelines, too."""
+        return network(self.name).card["task"]
+
+    @property
     def key(self) -> str:
-        """What the keys of the panel's widgets begin with: the task."""
-        return f"inside_{network(self.name).card['task']}"
+        """What the keys of the panel's widgets begin with."""
+        return f"inside_{self.task}"
 
 
 def inside_panel(reading: Reading) -> None:
@@ -144,6 +151,17 @@ def chart_and_text(reading: Reading) -> tuple[DeltaGenerator, DeltaGenerator]:
     return chart, text
 
 
+def beside_input(reading: Reading) -> DeltaGenerator:
+    """A place for charts that move along with the input, which stands above it, or to the left where time runs down."""
+    if reading.direction == "down":
+        left, place = st.columns([1, 3], gap="large")
+    else:
+        left, place = st.container(), st.container()
+    with left:
+        show_lanes(reading, {"": reading.lanes}, "input")
+    return place
+
+
 def sorted_units(reading: Reading, hidden: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The units to show, in the order that is asked for, and what their rows are called."""
     orders = [FIRST_ORDER, "number", *reading.signals]
@@ -167,10 +185,15 @@ def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
     return order[parts[asked] : parts[asked] + most]
 
 
+def show_chart(reading: Reading, key: str, description: str, chart: alt.LayerChart, wide: bool = False) -> None:
+    """A chart that moves along with the timelines."""
+    picture.show_chart(f"{reading.key}_{key}", description, chart, wide, (reading.task, len(reading.steps)))
+
+
 def show_lanes(
     reading: Reading, groups: Mapping[str, Sequence[Lane]], key: str, notes: list[str] | None = None
 ) -> None:
-    """Lanes on the page's own time axis; all charts of this tab move together."""
+    """Lanes on the page's own time axis; all charts of the page move together."""
     Timeline(
         f"{reading.axis.capitalize()} by {reading.axis}: {', '.join(name for name in groups if name)}",
         list(reading.steps),
@@ -178,7 +201,7 @@ def show_lanes(
         direction=reading.direction,
         axis=reading.axis,
         notes=notes,
-        group=reading.key,
+        group=reading.task,
     ).show(f"{reading.key}_{key}")
 
 
@@ -204,18 +227,20 @@ def show_gradients(reading: Reading) -> None:
     )
     inputs = {label: np.linalg.norm(each.inputs, axis=-1) for label, each in found.items()}
     hidden = {label: each.hidden[-1, 0] for label, each in found.items()}
-    left, right = st.columns(2)
     backwards = reading.direction == "left"
-    with left:
-        st.altair_chart(fading(inputs, list(reading.steps), reading.axis, "| d logit / d x |", backwards))
-    with right:
-        st.altair_chart(fading(hidden, list(reading.steps), reading.axis, "| d logit / d h |", backwards))
+    with beside_input(reading):
+        columns = st.columns(2)
+    for column, norms, what in zip(columns, (inputs, hidden), "xh", strict=True):
+        with column:
+            chart = fading(norms, list(reading.steps), reading.axis, f"| d logit / d {what} |", backwards)
+            show_chart(reading, f"gradient_{what}", f"Norm of the gradient with respect to {what}, by step", chart)
     st.caption("h: the hidden state of the last layer, reading forwards.")
     st.markdown(f"**{vanishing(hidden)}**")
     if reading.image:
         image, words = st.columns([2, 3], gap="large")
         with image:
-            st.altair_chart(saliency(found[called(reading.name)].inputs, reading.x))
+            chart = saliency(found[called(reading.name)].inputs, reading.x)
+            show_chart(reading, "saliency", "The gradient of the answer over the image's pixels", chart)
         with words:
             st.markdown(
                 f"*Saliency*: the gradient of the logit of {reading.output_name} with respect to every pixel. More ink "
@@ -282,7 +307,9 @@ def show_plane(reading: Reading) -> None:
         st.caption(f"The first two principal components hold {sum(seen.explained):.0%} of the states' variance.")
     points = resting(reading, run, layer, backward, states)
     decisions = decided(net, run, backward, seen, points, reading) if layer == net.num_layers - 1 else None
-    st.altair_chart(trajectory(seen, states, list(reading.steps), decisions, points, titles))
+    with beside_input(reading):
+        chart = trajectory(seen, states, list(reading.steps), decisions, points, titles)
+        show_chart(reading, "plane", "The way of the states through the plane", chart, wide=True)
     if decisions is not None:
         st.caption(
             "The ground: what the read-out would say of a state at that place"

@@ -1,12 +1,14 @@
 """The charts of the tab Look inside: arrays in, Altair charts out. Knows no Streamlit."""
 
+from itertools import pairwise
+
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from models.fixed_points import FixedPoint
 from models.projection import Plane
-from ui.charts import readable
+from ui.charts import at, readable
 
 MOST_LABELLED = 40  # rows of a map that have room for a name each
 GRID = 40  # places in each direction at which the read-out's decision is computed
@@ -20,25 +22,26 @@ def fading(
     With `backwards` time runs from right to left.
     """
     rows = [
-        {"network": name, "t": t, "step": steps[t], "norm": float(value)}
+        {
+            "network": name,
+            "step": steps[t],
+            "norm": float(value),
+            "said": at(t, f"{name}, {axis} {steps[t]}: {value:.2e}"),
+        }
         for name, values in norms.items()
         for t, value in enumerate(values)
         if value > 0
     ]
-    table = pd.DataFrame(rows, columns=["network", "t", "step", "norm"])
+    table = pd.DataFrame(rows, columns=["network", "step", "norm", "said"])
     order = steps[::-1] if backwards else steps
     legend = alt.Legend(orient="bottom", columns=1, labelLimit=260)
-    lines = (
-        alt.Chart(table)
-        .mark_line(point={"size": 20})
-        .encode(
-            x=alt.X("step:O", title=axis, sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("norm:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g")),
-            color=alt.Color("network:N", title=None, sort=list(norms), legend=legend),
-            tooltip=[alt.Tooltip("network:N"), alt.Tooltip("step:N", title=axis), alt.Tooltip("norm:Q", format=".2e")],
-        )
+    base = alt.Chart(table).encode(
+        x=alt.X("step:O", title=axis, sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        y=alt.Y("norm:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", tickCount=5)),
+        color=alt.Color("network:N", title=None, sort=list(norms), legend=legend),
     )
-    return readable(alt.layer(lines).properties(height=240 + 26 * len(norms)))
+    points = base.mark_circle(size=30, opacity=1).encode(description="said:N")
+    return readable((base.mark_line(aria=False) + points).properties(height=240 + 26 * len(norms)))
 
 
 def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
@@ -46,17 +49,20 @@ def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
     rows, columns = np.indices(gradient.shape).reshape(2, -1)
     most = float(np.abs(gradient).max()) or 1.0
     table = pd.DataFrame({"row": rows + 1, "column": columns + 1, "gradient": gradient.ravel(), "ink": image.ravel()})
-    base = alt.Chart(table).encode(
-        x=alt.X("column:O", axis=None),
-        y=alt.Y("row:O", axis=None),
-        tooltip=["row", "column", alt.Tooltip("ink:Q", format=".2f"), alt.Tooltip("gradient:Q", format=".3f")],
-    )
+    table["said"] = [
+        at(row, f"row {row + 1}, column {column + 1}: ink {ink:.2f}, gradient {slope:.3f}")
+        for row, column, ink, slope in zip(rows, columns, table["ink"], table["gradient"], strict=True)
+    ]
+    base = alt.Chart(table).encode(x=alt.X("column:O", axis=None), y=alt.Y("row:O", axis=None))
     scale = alt.Scale(domain=[-most, 0, most], range=["#d07c3d", "#dfe6ef00", "#2562b8"], interpolate="rgb")
-    ink = base.mark_rect(color="gray").encode(opacity=alt.Opacity("ink:Q", scale=alt.Scale(domain=[0, 1]), legend=None))
+    ink = base.mark_rect(color="gray", aria=False).encode(
+        opacity=alt.Opacity("ink:Q", scale=alt.Scale(domain=[0, 1]), legend=None)
+    )
     color = alt.Color(
         "gradient:Q", scale=scale, legend=alt.Legend(orient="bottom", title="more ink here: against, for")
     )
-    return readable((ink + base.mark_rect(opacity=0.75).encode(color=color)).properties(height=340))
+    slopes = base.mark_rect(opacity=0.75).encode(color=color, description="said:N")
+    return readable((ink + slopes).properties(height=410))
 
 
 def answers_map(
@@ -98,17 +104,19 @@ def trajectory(
     """
     path = seen.project(states)
     table = pd.DataFrame({"x": path[:, 0], "y": path[:, 1], "step": steps, "order": range(len(steps))})
+    table["said"] = [
+        at(t, f"after step {step}: ({x:.2f}, {y:.2f})")
+        for t, (step, (x, y)) in enumerate(zip(steps, path, strict=True))
+    ]
     x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
     layers = []
     if decisions is not None:
         layers.append(_regions(seen, states, points, decisions, titles))
     base = alt.Chart(table).encode(x=x, y=y)
     layers += [
-        base.mark_line(color="gray", opacity=0.7).encode(order="order:Q"),
-        base.mark_point(filled=True, size=50, opacity=1).encode(
-            tooltip=["step", alt.Tooltip("x:Q", format=".2f"), alt.Tooltip("y:Q", format=".2f")]
-        ),
-        base.mark_text(dy=-10, color="gray").encode(text="step:N"),
+        base.mark_line(color="gray", opacity=0.7, aria=False).encode(order="order:Q"),
+        base.mark_point(filled=True, size=50, opacity=1).encode(description="said:N"),
+        base.mark_text(dy=-10, color="gray", aria=False).encode(text="step:N"),
     ]
     if points:
         places = seen.project(np.stack([point.state for point in points]))
@@ -117,7 +125,7 @@ def trajectory(
         layers.append(
             alt.Chart(resting)
             .mark_point(size=180, strokeWidth=2.5, color="#c27e00", opacity=1)
-            .encode(x=x, y=y, shape=shape, tooltip=["fixed point"])
+            .encode(x=x, y=y, shape=shape, description="fixed point:N")
         )
     return readable(alt.layer(*layers).resolve_scale(color="independent", shape="independent").properties(height=420))
 
@@ -143,19 +151,19 @@ def _regions(
     titles: tuple[str, str],
 ) -> alt.Chart:
     places, (numbers, names) = ground(seen, states, points), decisions
-    step = [np.diff(np.unique(np.round(places[:, axis], 9))).min() for axis in (0, 1)]
-    table = pd.DataFrame(
-        {
-            "x": places[:, 0] - step[0] / 2,
-            "x2": places[:, 0] + step[0] / 2,
-            "y": places[:, 1] - step[1] / 2,
-            "y2": places[:, 1] + step[1] / 2,
-            "says": [names[number] for number in numbers],
-        }
-    )
+    x, y = places.reshape(GRID, GRID, 2)[0, :, 0], places.reshape(GRID, GRID, 2)[:, 0, 1]
+    width, height = (np.diff(axis)[0] / 2 for axis in (x, y))
+    rows = []
+    for line, said in zip(y, numbers.reshape(GRID, GRID), strict=True):
+        edges = [0, *np.flatnonzero(np.diff(said)) + 1, GRID]  # cells of one decision beside each other are one
+        rows += [
+            {"x": x[i] - width, "x2": x[j - 1] + width, "y": line - height, "y2": line + height, "says": names[said[i]]}
+            for i, j in pairwise(edges)
+        ]
+    table = pd.DataFrame(rows)
     color = alt.Color("says:N", sort=names, title="read out here", legend=alt.Legend(orient="right", symbolOpacity=1))
     return (
         alt.Chart(table)
-        .mark_rect(opacity=0.3)
+        .mark_rect(opacity=0.3, aria=False)
         .encode(x=alt.X("x:Q", title=titles[0]), x2="x2", y=alt.Y("y:Q", title=titles[1]), y2="y2", color=color)
     )

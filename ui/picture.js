@@ -5,11 +5,17 @@ const REACH = 14; // pixels from a mark that count as pointing at it
 const GAP = 14; // pixels between the pointer and the tip
 const MARKS = "[role='graphics-symbol']:not([aria-roledescription='axis'], [aria-roledescription='legend'])";
 
+const times = (globalThis.rnnLabTimes ??= new Map()); // group and length of timelines -> their time step
+
 export default function ({ data, parentElement }) {
   const figure = parentElement.querySelector("figure");
   figure.setAttribute("aria-label", data.description);
+  figure.time = data.time;
   for (const size of ["wide", "narrow"]) put(figure.querySelector(`.${size}`), data[size]);
+  follow(figure);
   if (figure.onpointermove) return;
+  const listen = () => (figure.isConnected ? follow(figure) : removeEventListener("rnnlabtime", listen));
+  addEventListener("rnnlabtime", listen); // ui/timeline.js says so
   const tip = figure.querySelector(".tip");
   figure.onpointermove = (event) => point(figure, tip, event);
   figure.onpointerdown = figure.onpointermove; // a finger that taps does not move
@@ -23,6 +29,15 @@ function put(place, svg) {
   if (place.svg === svg) return;
   place.innerHTML = svg;
   place.svg = svg;
+}
+
+// Marks the time step at which the timelines of its group are.
+function follow(figure) {
+  const step = times.get(figure.time) ?? Infinity;
+  for (const mark of figure.querySelectorAll("[data-t]")) {
+    mark.classList.toggle("later", Number(mark.dataset.t) > step);
+    mark.classList.toggle("now", Number(mark.dataset.t) === step);
+  }
 }
 
 // Says what the nearest mark within reach is.

@@ -1,22 +1,27 @@
 """A chart as a picture that stands on the page at once: an SVG made by the server, in the colours of light and dark.
 
 A page of many charts opens several times as fast with pictures as with charts that the browser draws. Each mark that
-has a description shows it on hover; a button shows the picture on the whole screen.
+has a description shows it on hover; a button shows the picture on the whole screen. Where a description was made by
+`ui.charts.at`, its mark belongs to a time step: it moves along with the timelines of the picture's group.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import streamlit as st
 import vl_convert
 
 Specification = dict[str, Any]
 Colors = Callable[[str], Any]
+Time = tuple[str, int]  # a group of timelines, and their number of steps
 
 WIDE, NARROW = 860, 350  # pixels; shown as large as there is room, the narrow one where the wide one's text were small
 NAMES = re.compile(r'\bid="|url\(#')  # where an SVG names a part of itself, or refers to one
+TIMED = re.compile(r'aria-label="(\d+)\|')  # what `ui.charts.at` makes
 MARGIN = {"left": 0, "right": 14, "top": 6, "bottom": 0}  # the last label of an axis sticks out
 
 
@@ -65,12 +70,33 @@ def light_and_dark(name: str) -> Any:
 def svg(specification: Specification, width: int, name: str) -> str:
     """The chart as SVG for a page, `width` pixels wide; `name` keeps its parts apart from those of others there."""
     drawn = vl_convert.vegalite_to_svg(themed(specification, width, light_and_dark))
-    return NAMES.sub(lambda found: f"{found[0]}{name}-", drawn)
+    return TIMED.sub(r'data-t="\1" aria-label="', NAMES.sub(lambda found: f"{found[0]}{name}-", drawn))
 
 
-def show(key: str, description: str, narrow: str, wide: str | None = None) -> None:
-    """Put a picture on the page: its SVG `narrow`, or `wide` where there is room for that."""
-    _COMPONENT(key=key, data={"description": description, "narrow": narrow, "wide": wide or ""})
+def show(key: str, description: str, narrow: str, wide: str | None = None, time: Time | None = None) -> None:
+    """Put a picture on the page: its SVG `narrow`, or `wide` where there is room for that.
+
+    `time` is the group of timelines, and their number of steps, with which its marks move along.
+    """
+    shown = {
+        "description": description,
+        "narrow": narrow,
+        "wide": wide or "",
+        "time": time and "/".join(map(str, time)),
+    }
+    _COMPONENT(key=key, data=shown)
+
+
+def show_chart(key: str, description: str, chart: alt.TopLevelMixin, wide: bool, time: Time | None = None) -> None:
+    """The same of a chart; one that never has a page's width is not `wide`."""
+    specification = chart.to_json(indent=None)
+    sizes = {"narrow": NARROW} | ({"wide": WIDE} if wide else {})
+    show(key, description, **{name: _kept(specification, sizes[name], f"{key}-{name}") for name in sizes}, time=time)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _kept(specification: str, width: int, name: str) -> str:
+    return svg(json.loads(specification), width, name)
 
 
 HTML = """

@@ -9,6 +9,7 @@ const HINT = "Point at a cell, or tap it, to read its value.";
 const timelines = new WeakMap(); // root element -> Timeline: a rerun updates the table that stands there
 const groups = new Map(); // name -> Set of the timelines that move together
 const palettes = new Map(); // comma-separated colours -> the shades between them
+const times = (globalThis.rnnLabTimes ??= new Map()); // group and length -> the time step: pictures move along
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".timeline");
@@ -284,6 +285,15 @@ class Timeline {
     put(this.position, this.where(step) + (notes.length ? ":" : ""));
     put(this.sentence, notes[step] ?? "");
     this.place(reveal);
+    this.tell();
+  }
+
+  // Tells what else is on the page (ui/picture.js).
+  tell() {
+    const { group, steps } = this.data;
+    if (group === null) return;
+    times.set(`${group}/${steps.length}`, this.step);
+    dispatchEvent(new Event("rnnlabtime"));
   }
 
   // Puts the outline around the current time step and, where the table scrolls, brings it into view.
