@@ -21,7 +21,7 @@ from models.streams import BITS, ONES, mixed
 from models.trace import STEPS
 
 # Half the width of the boxes where the network tells states apart best, and how many sets are moved at most.
-ROOMS = ((0.08, 5_000), (0.03, 20_000), (0.015, 8_000))
+ROOMS = ((0.08, 3_500), (0.03, 20_000), (0.015, 8_000))
 COMPARISON = 1 / 4000  # of the time that it takes to move a set: to compare one with a box
 KINDS = 9  # of boxes: by the last symbol and the carry, 2 * symbol + carry; the last kind is the start's
 START = KINDS - 1
@@ -120,6 +120,7 @@ class _Boxes:
         S = adder.state_size
         self.places = torch.zeros(1, S, dtype=torch.float64)  # the centres in their kind's metric; the start is first
         self.kinds = torch.tensor([START])
+        self.of_kind = {START: self.places}  # the same, apart
         self.compared = 0  # pairs of a set and a box
         self.ways: dict[int, list[tuple[Tensor, ...]]] = {}  # sets under way, by how long: centres, terms, kinds
 
@@ -198,8 +199,8 @@ class _Boxes:
     def _inside(self, places: Tensor, radii: Tensor, kinds: Tensor) -> Tensor:
         """Which sets (N,) lie inside a box of their kind."""
         inside = torch.zeros(len(places), dtype=torch.bool)
-        for kind in kinds.unique():
-            rows, boxes = (kinds == kind).nonzero()[:, 0], self.places[self.kinds == kind]
+        for kind in kinds.unique().tolist():
+            rows, boxes = (kinds == kind).nonzero()[:, 0], self.of_kind.get(kind, self.places[:0])
             self.compared += len(rows) * len(boxes)
             far = torch.cdist(places[rows].float(), boxes.float(), p=torch.inf)  # a first look, at half the cost
             sets, near = (far <= self.room).nonzero(as_tuple=True)
@@ -210,13 +211,19 @@ class _Boxes:
 
     def _add(self, places: Tensor, radii: Tensor, kinds: Tensor) -> None:
         """A box around each of the small sets, but for those that lie in the box of one before."""
+        new = []
         while len(places):
-            self.places = torch.cat([self.places, places[:1]])
-            self.kinds = torch.cat([self.kinds, kinds[:1]])
+            new.append((places[0], kinds[0]))
             reached = ((places - places[0]).abs() + radii <= self.room).all(-1)
             out = ~(reached & (kinds == kinds[0]))
             out[0] = False
             places, radii, kinds = places[out], radii[out], kinds[out]
+        if new:
+            places, kinds = (torch.stack(each) for each in zip(*new, strict=True))
+            self.places, self.kinds = torch.cat([self.places, places]), torch.cat([self.kinds, kinds])
+            for kind in kinds.unique().tolist():
+                before = self.of_kind.get(kind, places[:0])
+                self.of_kind[kind] = torch.cat([before, places[kinds == kind]])
 
     def _proof(self, holds: bool, moved: int, longest: int, margin: float) -> Proof:
         centers = _each(self.inverses[self.kinds], self.places)
