@@ -1,5 +1,6 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,18 @@ from training.report import FOLDER, SIXTEEN
 from training.statistics import mean
 from training.task import DataError, Settings
 from training.tasks import digits, samples
-from ui import frame, report_text
+from ui import frame, picture, report_text
 from ui.report import (
     TRAINED,
     Link,
-    Pictures,
-    pictures,
+    Links,
     results,
     settings_link,
     show_claim,
     show_figure,
     show_more,
 )
-from ui.report_charts import Figure, data_url
+from ui.report_charts import data_url
 from ui.report_figures import (
     DECAYS,
     FIGURES,
@@ -40,7 +40,6 @@ from ui.report_figures import (
 PLACES = {"final": "where each direction ends", "last": "at the last digit"}
 STACKED = ["training loss", "validation loss", "validation accuracy"]
 SHOWN = 24  # misread images
-Links = Callable[[], Sequence[Link]]
 STYLE = """<style>
 .st-key-report h2 { margin-top: 1.5rem; }
 .images { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 0; }
@@ -56,36 +55,32 @@ STYLE = """<style>
   .st-key-report [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
   .st-key-menu, [data-testid="stHeader"] { display: none; }
   [data-testid="stPopover"] { display: none; }
-  .st-key-report :is([data-testid="stBidiComponent"], [data-testid="stTable"], .images a) { break-inside: avoid; }
+  .st-key-report :is([data-testid^="stBidiComponent"], [data-testid="stTable"], .images a) { break-inside: avoid; }
   .st-key-report h2 { break-after: avoid; }
 }
 </style>"""
 
 
-def made(part: str, make: str, *choices: str) -> Figure:
-    """The figure that `make` names, of a part's results."""
-    return FIGURES[make](results(part), *choices)
-
-
 @st.cache_data(max_entries=128, show_spinner=False)
-def drawn(part: str, stamp: float, make: str, name: str, beside: bool, *choices: str) -> Pictures:
-    """Its pictures, kept until the results change on disk."""
-    return pictures(made(part, make, *choices), name, beside)
+def drawn(part: str, stamp: float, make: str, wide: bool, *choices: str) -> picture.Pictures:
+    """The pictures of the figure that `make` names, kept until the part's results change on disk."""
+    return picture.pictures(FIGURES[make](results(part), *choices).chart.to_json(indent=None), wide)
 
 
-def figure(part: str, make: str, description: str, links: Links, *choices: str, beside: bool = False) -> None:
-    """The figure of this part that `make` names, with what it shows on the page of its task."""
+def figure(found: dict[str, Any], make: str, description: str, links: Links, *choices: str, wide: bool = True) -> None:
+    """The figure of these results that `make` names, with what it shows on the page of its task."""
+    part = found["part"]
     name = "-".join([make.replace("_", "-"), *choices]).replace(" ", "-")
-    shown = drawn(part, (FOLDER / f"{part}.json").stat().st_mtime, make, name, beside, *choices)
-    show_figure(name, shown, description, partial(made, part, make, *choices), links)
+    shown = drawn(part, (FOLDER / f"{part}.json").stat().st_mtime, make, wide, *choices)
+    show_figure(name, shown, description, partial(FIGURES[make], found, *choices), links)
 
 
-def beside(part: str, make: str, measures: list[str], links: Links, *choices: str) -> None:
+def side_by_side(found: dict[str, Any], make: str, measures: list[str], links: Links, *choices: str) -> None:
     """A figure for each measure, beside each other where there is room."""
     for column, measure in zip(st.columns(len(measures)), measures, strict=True):
         with column:
             description = f"{measure} against the optimiser step".capitalize()
-            figure(part, make, description, links, *choices, measure, beside=True)
+            figure(found, make, description, links, *choices, measure, wide=False)
 
 
 def of_rows(rows: list[dict[str, Any]], name: Callable[[dict[str, Any]], str], **shown: str) -> Links:
@@ -137,7 +132,7 @@ def show_grid(found: dict[str, Any]) -> None:
         ]
     )
     show_claim(claims.grid_choice(found))
-    figure("grid", "grid_figure", "Validation accuracy of each setting of the grid", of_rows(found["rows"], grid_name))
+    figure(found, "grid_figure", "Validation accuracy of each setting of the grid", of_rows(found["rows"], grid_name))
     explain(report_text.GRID)
     provenance(found)
 
@@ -157,10 +152,10 @@ def show_regularisation(found: dict[str, Any]) -> None:
     show_claim(claims.gru_is_best(found))
     show_claim(claims.unregularised_is_better(found))
     links = of_rows(found["rows"], decay_name)
-    figure("regularisation", "accuracy_figure", "Test accuracy with and without weight decay", links)
+    figure(found, "accuracy_figure", "Test accuracy with and without weight decay", links)
     network = choice("Curves of the", ["RNN", "GRU", "BiLSTM"], "report_network")
     links = of_rows([each for each in found["rows"] if each["network"] == network], decay_name)
-    beside("regularisation", "digits_curves", ["training loss", "test loss", "test accuracy"], links, network)
+    side_by_side(found, "digits_curves", ["training loss", "test loss", "test accuracy"], links, network)
     st.caption(
         "Lines are means, bands their 95 % intervals. Test loss and accuracy along the way: on the first "
         f"{found['tested_images']:,} test images."
@@ -181,7 +176,7 @@ def show_samples(found: dict[str, Any]) -> None:
     )
     show_images(model, [*chosen["wrong"][:SHOWN], *chosen["right"]])
     description = f"Confusion matrix of {model}: the mistakes"
-    figure("samples", "confusion_figure", description, partial(of_model, model), model)
+    figure(found, "confusion_figure", description, partial(of_model, model), model)
     st.caption("Only mistakes are coloured; the CSV has the images that were read correctly, too.")
     explain(f"{report_text.SAMPLES} {report_text.mistakes(chosen)}")
     provenance(found)
@@ -206,10 +201,9 @@ def show_images(model: str, rows: list[list[float]]) -> None:
     except DataError as error:
         st.error(str(error))
         return
-    with st.container(key="report_images"):
-        entries = [sheet_entry(model, row, image) for row, image in zip(rows, images, strict=True)]
-        st.html(f'<p class="images">{"".join(entries)}</p>')
-    show_more(f"images-{model}", lambda: Figure(images_figure(rows, images), images_table(rows)), list)
+    entries = [sheet_entry(model, row, image) for row, image in zip(rows, images, strict=True)]
+    st.html(f'<p class="images">{"".join(entries)}</p>')
+    show_more(f"images-{model}", partial(images_figure, rows, images))
     st.caption("An image opens on the page Digits, read by this network.")
 
 
@@ -219,7 +213,7 @@ def sheet_entry(model: str, row: list[float], image: np.ndarray) -> str:
     opened = Link("", "digits", {"digits_model": model, "input": "Test image", "sample": str(number)})
     answer = f"<b>{said}</b> " + ('<i class="right">✓</i>' if said == true else f'<i class="wrong">✗ {true}</i>')
     alt = f"Test image {number}: a {true}, read as {said}"
-    return f'<a href="{opened.address}"><img src="{data_url(image)}" alt="{alt}">{answer}</a>'
+    return f'<a href="{escape(opened.address)}" target="_blank"><img src="{data_url(image)}" alt="{alt}">{answer}</a>'
 
 
 @st.fragment
@@ -236,17 +230,17 @@ def show_recall(found: dict[str, Any]) -> None:
     )
     show_claim(claims.recall_needs_ten(found))
     show_claim(claims.final_states_recall(found))
-    figure("recall", "recall_figure", "Test accuracy by hidden units and read-out", of_rows(found["rows"], recall_name))
+    figure(found, "recall_figure", "Test accuracy by hidden units and read-out", of_rows(found["rows"], recall_name))
     readout = choice("Read", list(PLACES), "report_readout", PLACES)
     rows = [each for each in found["rows"] if each["readout"] == readout]
-    beside("recall", "recall_curves", STACKED, of_rows(rows, units_name), readout)
+    side_by_side(found, "recall_curves", STACKED, of_rows(rows, units_name), readout)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
     explain(report_text.RECALL)
     st.subheader("Longer sequences than it was trained on", anchor=False)
     links = of_rows(rows, units_name, recall_tab="Beyond length 10")
-    figure("recall", "recall_lengths", "Accuracy against the length of the sequence", links, readout)
+    figure(found, "recall_lengths", "Accuracy against the length of the sequence", links, readout)
     st.markdown(f"Every index, ten hidden units, the mean of {found['index_seeds']} seeds:")
-    figure("recall", "index_figure", "Accuracy over index and length", of_indices(found["index_seeds"]))
+    figure(found, "index_figure", "Accuracy over index and length", of_indices(found["index_seeds"]))
     explain(report_text.LENGTHS)
     show_examples(found["examples"])
     provenance(found)
@@ -291,13 +285,13 @@ def show_addition(found: dict[str, Any]) -> None:
     for judge in (claims.mse_beats_bce, claims.ten_is_perfect, claims.bce_needs_more):
         show_claim(judge(found))
     links = of_rows(found["rows"], adder_name)
-    figure("addition", "addition_figure", "Bit accuracy by cell, hidden units and loss", links)
+    figure(found, "addition_figure", "Bit accuracy by cell, hidden units and loss", links)
     with st.container(horizontal=True):
         cell = choice("Cell", ["lstm", "gru", "rnn"], "report_cell", claims.NAMES)
         loss = choice("Loss", ["bce", "mse"], "report_loss", {"bce": "BCE", "mse": "MSE"})
     rows = [each for each in found["rows"] if (each["cell"], each["loss"]) == (cell, loss)]
     links = of_rows(rows, units_name)
-    beside("addition", "addition_curves", [*STACKED[:2], "validation bit accuracy"], links, cell, loss)
+    side_by_side(found, "addition_curves", [*STACKED[:2], "validation bit accuracy"], links, cell, loss)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
     explain(f"{report_text.ADDITION} {report_text.adders_found(found)}")
     st.subheader("Longer numbers than it was trained on", anchor=False)
@@ -306,7 +300,7 @@ def show_addition(found: dict[str, Any]) -> None:
     kind = choice("Tested on", ["random numbers", "carry chains"], "report_kind")
     description = f"Accuracy against length on {kind}: the median seed, and nine in ten"
     shown = {"addition_tab": "Accuracy against length", "numbers": kind, "longest": str(found["longest"])}
-    figure("addition", "addition_lengths", description, of_rows(rows, units_name, **shown), cell, loss, kind)
+    figure(found, "addition_lengths", description, of_rows(rows, units_name, **shown), cell, loss, kind)
     explain(report_text.OVERFITTING)
     provenance(found)
 

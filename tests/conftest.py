@@ -87,7 +87,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 # Contexts last as long as the browser: a page whose scripts are in their cache opens in four fifths of the time.
 @pytest.fixture(scope="module")
 def laptop(browser: Browser) -> Iterator[BrowserContext]:
-    """What a laptop's pages share: nothing but a cache, for the app keeps nothing in the browser."""
+    """What a laptop's pages share: a cache. The app keeps nothing in the browser, and no test chooses a theme there."""
     with browser.new_context(**LAPTOP) as context:
         yield context
 

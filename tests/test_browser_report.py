@@ -48,6 +48,10 @@ def test_it_fits_a_phone_with_all_figures(phone_page: Page, server_url: str) -> 
     )
     assert all(0 < right <= 390 and marks > 10 for right, marks in sizes), sizes
     expect(phone_page.locator(".st-key-report .wide .marks").first).to_be_hidden()
+    figure = phone_page.locator(".st-key-figure_accuracy-figure figure")
+    mark = figure.locator(".narrow [aria-roledescription=point]").first
+    mark.tap()
+    expect(figure.locator(".tip")).to_have_text(mark.get_attribute("aria-label"))  # and it stays when the finger lifts
 
 
 FILL = "mark => getComputedStyle(mark).fill"
@@ -112,7 +116,7 @@ def test_other_figures_open_as_what_they_show(page: Page, server_url: str) -> No
 @pytest.mark.skipif(not digits.available(), reason="MNIST is not on this machine (set RNN_LAB_DATA)")
 def test_a_sample_image_opens_as_it_was_read(page: Page, server_url: str) -> None:
     open_page(page, server_url)
-    first = page.locator(".st-key-report_images a").first
+    first = page.locator(".images a").first
     said = re.search(r"read as (\d)", first.get_by_role("img").get_attribute("alt"))[1]
     page.goto(first.evaluate("link => link.href"))
     expect_model(page, "digits-rnn")

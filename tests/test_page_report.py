@@ -14,10 +14,9 @@ from training.report import FOLDER, PARTS
 from training.statistics import mean
 from training.task import Settings
 from training.tasks import TASKS, digits
-from ui import report
+from ui import picture, report
 from ui.report import TRAINED, settings_link, shipped, train_query
-from ui.report_charts import Figure
-from ui.report_figures import FIGURES, images_figure, images_table
+from ui.report_figures import FIGURES, images_figure
 
 ROOT = Path(__file__).parents[1]
 CHOICES = {
@@ -109,7 +108,7 @@ def test_a_picture_can_be_had_as_png() -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_figure_follows_the_page_into_the_dark_and_tells_its_values(name: str) -> None:
     figure = FIGURES[name](results(PART_OF[name.split("_", maxsplit=1)[0]]), *CHOICES.get(name, ()))
-    narrow, wide = report.pictures(figure, name, beside=False)
+    narrow, wide = picture.pictures(figure.chart.to_json(), wide=True)
     for text in (narrow, wide):
         colours = set(re.findall(r'(?:fill|stroke)="([^"]*)"', text)) - {"none", "currentColor", "gray", "#888"}
         assert colours
@@ -119,6 +118,14 @@ def test_every_figure_follows_the_page_into_the_dark_and_tells_its_values(name: 
     values = [value for row in figure.table.select_dtypes("number").to_numpy().tolist() for value in row]
     numbers = {form.format(value) for value in values for form in ("{:.2%}", "{:.1%}", "{:.4f}", "{:.0f}")}
     assert all(numbers & set(re.findall(r"[\d.]+%?", text)) for text in told)
+
+
+@pytest.mark.parametrize("model", ["digits-gru", "digits-best"])
+def test_the_confusion_matrixs_colours_stand_for_whole_numbers_of_images(model: str) -> None:
+    chart = FIGURES["confusion_figure"](results("samples"), model).chart
+    narrow, _ = picture.pictures(chart.to_json(), wide=False)
+    (edges,) = re.findall(r"legend titled 'images' for fill color with 9 boundaries: ([\d, ]*)", narrow)
+    assert len(set(edges.split(", "))) == 9
 
 
 LINKS = {
@@ -163,7 +170,7 @@ def test_a_link_shows_more_only_of_a_shipped_model() -> None:
 
 def test_sample_images_can_be_had_as_pictures() -> None:
     rows, images = [[7, 4, 9, 0.8], [12, 3, 3, 0.9]], [np.eye(28, dtype=np.float32)] * 2
-    sheet = Figure(images_figure(rows, images), images_table(rows))
+    sheet = images_figure(rows, images)
     svg = report._drawn(sheet, "svg").decode()
     assert "9, not 4" in svg
     assert svg.count("<image") == 2

@@ -75,8 +75,8 @@ def test_pause_and_resume_give_the_same_weights(engine: Engine) -> None:
     engine.pause(run)
     wait_for(lambda: engine.state(run) != "running")
     if engine.state(run) == "paused":
-        execute(run)
-    assert engine.state(run) == "finished"
+        engine.submit(run)
+    wait_for(lambda: engine.state(run) == "finished")
     assert_same(run.network().state_dict(), trained_without_break(settings))
     steps = [progress.step for progress in run.progress()]
     assert steps == sorted(set(steps))

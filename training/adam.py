@@ -7,7 +7,10 @@ from torch.optim import Optimizer
 
 
 class Adam(torch.optim.Adam):
-    """`torch.optim.Adam`, whose methods are called as they are, not by way of a switch for `torch.compile`."""
+    """`torch.optim.Adam`, whose methods are called as they are, not by way of a switch for `torch.compile`.
+
+    There is no `differentiable=True`.
+    """
 
     add_param_group = unwrap(Optimizer.add_param_group)
     zero_grad = unwrap(Optimizer.zero_grad)

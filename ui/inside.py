@@ -154,12 +154,12 @@ def chart_and_text(reading: Reading) -> tuple[DeltaGenerator, DeltaGenerator]:
 def beside_input(reading: Reading) -> DeltaGenerator:
     """A place for charts that move along with the input, which stands above it, or to the left where time runs down."""
     if reading.direction == "down":
-        left, place = st.columns([1, 3], gap="large")
+        left, charts = st.columns([1, 3], gap="large")
     else:
-        left, place = st.container(), st.container()
+        left, charts = st.container(), st.container()
     with left:
         show_lanes(reading, {"": reading.lanes}, "input")
-    return place
+    return charts
 
 
 def sorted_units(reading: Reading, hidden: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -187,15 +187,16 @@ def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
 
 def show_chart(reading: Reading, key: str, description: str, chart: alt.LayerChart, wide: bool = False) -> None:
     """A chart that moves along with the timelines."""
-    picture.show_chart(f"{reading.key}_{key}", description, chart, wide, (reading.task, len(reading.steps)))
+    shown = picture.pictures(chart.to_json(indent=None), wide)
+    picture.show(f"{reading.key}_{key}", description, shown, (reading.task, len(reading.steps)))
 
 
 def show_lanes(
     reading: Reading, groups: Mapping[str, Sequence[Lane]], key: str, notes: list[str] | None = None
 ) -> None:
-    """Lanes on the page's own time axis; all charts of the page move together."""
+    """Lanes on the page's own time axis; all charts of the page that have as many time steps move together."""
     Timeline(
-        f"{reading.axis.capitalize()} by {reading.axis}: {', '.join(name for name in groups if name)}",
+        f"{reading.axis.capitalize()} by {reading.axis}: {', '.join(filter(None, groups)) or 'the input'}",
         list(reading.steps),
         groups,
         direction=reading.direction,

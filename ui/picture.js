@@ -7,19 +7,24 @@ const MARKS = "[role='graphics-symbol']:not([aria-roledescription='axis'], [aria
 
 const times = (globalThis.rnnLabTimes ??= new Map()); // group and length of timelines -> their time step
 
+const figures = new Set(); // those that move along
+addEventListener("rnnlabtime", () => {
+  for (const figure of figures) figure.isConnected ? follow(figure) : figures.delete(figure);
+});
+
 export default function ({ data, parentElement }) {
   const figure = parentElement.querySelector("figure");
   figure.setAttribute("aria-label", data.description);
-  figure.time = data.time;
   for (const size of ["wide", "narrow"]) put(figure.querySelector(`.${size}`), data[size]);
+  figure.time = data.time;
+  if (data.time) figures.add(figure);
   follow(figure);
-  if (figure.onpointermove) return;
-  const listen = () => (figure.isConnected ? follow(figure) : removeEventListener("rnnlabtime", listen));
-  addEventListener("rnnlabtime", listen); // ui/timeline.js says so
   const tip = figure.querySelector(".tip");
   figure.onpointermove = (event) => point(figure, tip, event);
   figure.onpointerdown = figure.onpointermove; // a finger that taps does not move
-  figure.onpointerleave = () => (tip.hidden = true);
+  figure.onpointerleave = ({ pointerType }) => {
+    if (pointerType === "mouse") tip.hidden = true; // a finger leaves at once: keep what it has read
+  };
   const button = figure.querySelector(".enlarge");
   button.hidden = !document.fullscreenEnabled;
   button.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : figure.requestFullscreen());
@@ -49,7 +54,8 @@ function point(figure, tip, { clientX: x, clientY: y }) {
   const frame = figure.getBoundingClientRect();
   const left = x - frame.left > frame.width / 2 ? x - frame.left - tip.offsetWidth - GAP : x - frame.left + GAP;
   tip.style.left = `${Math.max(0, left)}px`;
-  tip.style.top = `${y - frame.top + GAP}px`;
+  const above = document.fullscreenElement && y > frame.height / 2; // nothing below the screen can be seen
+  tip.style.top = `${y - frame.top + (above ? -tip.offsetHeight - GAP : GAP)}px`;
 }
 
 function nearest(marks, x, y) {

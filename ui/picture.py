@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import streamlit as st
 import vl_convert
 
 Specification = dict[str, Any]
 Colors = Callable[[str], Any]
 Time = tuple[str, int]  # a group of timelines, and their number of steps
+Pictures = tuple[str, str]  # narrow and wide, the latter empty for what never has a page's width
 
 WIDE, NARROW = 860, 350  # pixels; shown as large as there is room, the narrow one where the wide one's text were small
 NAMES = re.compile(r'\bid="|url\(#')  # where an SVG names a part of itself, or refers to one
@@ -26,7 +26,7 @@ MARGIN = {"left": 0, "right": 14, "top": 6, "bottom": 0}  # the last label of an
 
 
 def themed(specification: Specification, width: int, colors: Colors) -> Specification:
-    """The Vega-Lite specification, `width` pixels wide with all its labels, in the theme's colours by their names."""
+    """The Vega-Lite specification in the theme's colours; where it has no width, `width` pixels with all labels."""
     text = {"labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal"}
     hidden = {"domain": False, "ticks": False, "labelPadding": 8, "titlePadding": 10, "labelOverlap": True}
     categories, ramp = colors("chartCategoricalColors"), colors("chartSequentialColors")
@@ -67,36 +67,28 @@ def light_and_dark(name: str) -> Any:
     return [f"light-dark({one}, {other})" for one, other in zip(*pair, strict=True)]
 
 
-def svg(specification: Specification, width: int, name: str) -> str:
-    """The chart as SVG for a page, `width` pixels wide; `name` keeps its parts apart from those of others there."""
+def svg(specification: Specification, width: int) -> str:
+    """The chart as SVG for a page, `width` pixels wide."""
     drawn = vl_convert.vegalite_to_svg(themed(specification, width, light_and_dark))
-    return TIMED.sub(r'data-t="\1" aria-label="', NAMES.sub(lambda found: f"{found[0]}{name}-", drawn))
+    # Beside the same chart of another width its parts need names of their own.
+    return TIMED.sub(r'data-t="\1" aria-label="', NAMES.sub(lambda found: f"{found[0]}{width}-", drawn))
 
 
-def show(key: str, description: str, narrow: str, wide: str | None = None, time: Time | None = None) -> None:
-    """Put a picture on the page: its SVG `narrow`, or `wide` where there is room for that.
+@st.cache_data(max_entries=128, show_spinner=False)
+def pictures(specification: str, wide: bool) -> Pictures:
+    """A chart's JSON as SVG: narrow and, where it may have the width of a page, wide."""
+    chart = json.loads(specification)
+    return svg(chart, NARROW), svg(chart, WIDE) if wide else ""
+
+
+def show(key: str, description: str, shown: Pictures, time: Time | None = None) -> None:
+    """Put a picture on the page, in the size that there is room for.
 
     `time` is the group of timelines, and their number of steps, with which its marks move along.
     """
-    shown = {
-        "description": description,
-        "narrow": narrow,
-        "wide": wide or "",
-        "time": time and "/".join(map(str, time)),
-    }
-    _COMPONENT(key=key, data=shown)
-
-
-def show_chart(key: str, description: str, chart: alt.TopLevelMixin, wide: bool, time: Time | None = None) -> None:
-    """The same of a chart; one that never has a page's width is not `wide`."""
-    specification = chart.to_json(indent=None)
-    sizes = {"narrow": NARROW} | ({"wide": WIDE} if wide else {})
-    show(key, description, **{name: _kept(specification, sizes[name], f"{key}-{name}") for name in sizes}, time=time)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _kept(specification: str, width: int, name: str) -> str:
-    return svg(json.loads(specification), width, name)
+    narrow, wide = shown
+    moving = time and "/".join(map(str, time))
+    _COMPONENT(key=key, data={"description": description, "narrow": narrow, "wide": wide, "time": moving})
 
 
 HTML = """

@@ -26,7 +26,6 @@ BADGES = {HOLDS: ("green", "check_circle"), FAILS: ("red", "cancel"), DEPENDS: (
 MIME = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml"}
 # The shipped models that came of nothing but their settings.
 TRAINED = {name: each.settings for name, each in recipes().items() if each.by_hand is None and each.polish is None}
-Pictures = tuple[str, str | None]  # narrow and wide
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,14 @@ class Link:
         return f"{self.task}?{urlencode(self.query)}"
 
 
+Links = Callable[[], Sequence[Link]]
+
+
 def results(part: str) -> dict[str, Any] | None:
-    """What `python -m training report` wrote of this part; None, with a sentence on the page, where it has not."""
+    """What `python -m training report` wrote of this part, and its name as `part`.
+
+    None, with a sentence on the page, where it has not.
+    """
     path = FOLDER / f"{part}.json"
     try:
         return _read(str(path), path.stat().st_mtime_ns)
@@ -55,7 +60,7 @@ def results(part: str) -> dict[str, Any] | None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _read(path: str, changed: int) -> dict[str, Any]:
-    return json.loads(Path(path).read_text())
+    return json.loads(Path(path).read_text()) | {"part": Path(path).stem}
 
 
 def show_claim(claim: Claim) -> None:
@@ -67,19 +72,20 @@ def show_claim(claim: Claim) -> None:
 
 
 def show_figure(
-    name: str,
-    pictures: Pictures,
-    description: str,
-    figure: Callable[[], Figure],
-    links: Callable[[], Sequence[Link]],
+    name: str, shown: picture.Pictures, description: str, figure: Callable[[], Figure], links: Links
 ) -> None:
     """A figure; and, made when they are asked for, its downloads and what it shows on the page of its task."""
-    picture.show(f"figure_{name}", description, *pictures)
+    picture.show(f"figure_{name}", description, shown)
     show_more(name, figure, links)
 
 
+def no_links() -> list[Link]:
+    """Of a figure that shows no settings."""
+    return []
+
+
 @st.fragment
-def show_more(name: str, figure: Callable[[], Figure], links: Callable[[], Sequence[Link]]) -> None:
+def show_more(name: str, figure: Callable[[], Figure], links: Links = no_links) -> None:
     """A button that unfolds what a figure can be saved as, and a link for each of its series."""
     popover = st.popover(
         "Save or open", icon=":material/download:", type="tertiary", on_change="rerun", key=f"open_{name}"
@@ -122,13 +128,6 @@ def _page_link(link: Link) -> None:
         query_params=link.query,
         width="content",
     )
-
-
-def pictures(figure: Figure, name: str, beside: bool) -> Pictures:
-    """A figure as what is shown of it; one that stands beside others is never wide."""
-    specification = figure.chart.to_dict()
-    narrow = picture.svg(specification, picture.NARROW, f"{name}-narrow")
-    return narrow, None if beside else picture.svg(specification, picture.WIDE, f"{name}-wide")
 
 
 def settings_link(label: str, settings: Settings, seeds: int = 1, **shown: str) -> Link:

@@ -23,6 +23,7 @@ CELL_NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 PER_CENT = alt.Axis(format=".4~p")
 NARROW = 24  # letters in a legend's line on a telephone
 DESCRIPTION = "description:N"
+SHADES = 10  # of the sequential palette
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _described(table: pd.DataFrame, x_title: str, form: str) -> pd.DataFrame:
     return table.assign(description=sentences)
 
 
-def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str, low: float = 0.0) -> Figure:
+def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str) -> Figure:
     """Accuracy against length with a band over seeds: solid and dashed by `measure`, a colour for each `series`.
 
     `table` has the columns series, measure, length, value, low and high; the trained lengths are shaded.
@@ -119,7 +120,7 @@ def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str, low: floa
     series = list(dict.fromkeys(table["series"]))
     measures = list(dict.fromkeys(table["measure"]))
     x = alt.X("length:Q", title=title, scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
-    y = alt.Y("value:Q", title="share that is right", scale=alt.Scale(domain=[low, 1]), axis=alt.Axis(format="%"))
+    y = alt.Y("value:Q", title="share that is right", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
     color = alt.Color(
         "series:N", title=None, sort=series, legend=alt.Legend(orient="bottom", columns=3, symbolOpacity=1)
     )
@@ -142,7 +143,8 @@ def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str, low: floa
 def heat_map(table: pd.DataFrame, x: str, y: str, value: str, share: bool = True, height: int = 300) -> Figure:
     """A cell for every pair of x and y that has a value, in the sequential colours."""
     seen = table[table[value].notna()]
-    form, highest = (".1%", 1) if share else (",.0f", seen[value].max())
+    # Whole numbers of images to each of the palette's steps.
+    form, highest = (".1%", 1) if share else (",.0f", SHADES * max(1, math.ceil(seen[value].max() / SHADES)))
     sentences = [f"{x} {row[x]}, {y} {row[y]}: {value} {row[value]:{form}}" for row in seen.to_dict("records")]
     # The steps of the palette, not colours between them: those could not follow the page into the dark.
     scale = alt.Scale(type="quantize", domain=[0, highest])

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -94,10 +93,12 @@ def images_table(rows: list[list[float]]) -> pd.DataFrame:
     return table.astype({"image": int, "true": int, "said": int})
 
 
-def images_figure(rows: list[list[float]], images: list[np.ndarray]) -> alt.TopLevelMixin:
+def images_figure(rows: list[list[float]], images: list[np.ndarray]) -> Figure:
     """The same as pictures (28, 28), ink = 1, each with what was said and, where that is wrong, what it is."""
-    each = images_table(rows).itertuples(index=False)
-    return image_sheet(images, [str(said) if said == true else f"{said}, not {true}" for _, true, said, _ in each])
+    table = images_table(rows)
+    each = table.itertuples(index=False)
+    captions = [str(said) if said == true else f"{said}, not {true}" for _, true, said, _ in each]
+    return Figure(image_sheet(images, captions), table)
 
 
 def recall_figure(found: Row) -> Figure:

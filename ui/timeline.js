@@ -290,9 +290,9 @@ class Timeline {
 
   // Tells what else is on the page (ui/picture.js).
   tell() {
-    const { group, steps } = this.data;
-    if (group === null) return;
-    times.set(`${group}/${steps.length}`, this.step);
+    const key = `${this.data.group}/${this.data.steps.length}`;
+    if (this.data.group === null || times.get(key) === this.step) return; // or one of its peers has told it
+    times.set(key, this.step);
     dispatchEvent(new Event("rnnlabtime"));
   }
 

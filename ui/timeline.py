@@ -124,7 +124,7 @@ class Timeline:
     in a sentence, with {} for its header ("After row {} of 28"); by default axis and header. `notes`: a sentence per
     time step, shown behind its position. `start`: the time step shown first, by default the last; a rerun keeps the
     one on the screen unless the number of time steps has changed. `group`: timelines of one group and one length
-    move together. `play`: whether there is a button that moves through time by itself.
+    move together, and so do pictures (`ui.picture`). `play`: whether a button moves through time by itself.
 
     Raises ValueError where lanes, notes or start do not fit the steps, or a lane does not fit the direction.
     """
