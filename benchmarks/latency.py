@@ -98,7 +98,7 @@ def messages(page: Page) -> list[str | bytes]:
 
 def settle(page: Page) -> None:
     """Wait until the page has been drawn whole and nothing runs."""
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(state="attached")
+    page.locator(live.RESTS).wait_for(state="attached")
     page.locator('[data-testid="stSkeleton"]').first.wait_for(state="detached")
     page.wait_for_timeout(150)
 
@@ -199,7 +199,7 @@ def start(browser: Browser, log: Path) -> float:
         with live.server(log) as server:
             page.goto(server.url)
             page.locator("h1").wait_for()
-            page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(state="attached")
+            page.locator(live.RESTS).wait_for(state="attached")
             return 1000 * (time.perf_counter() - before)
 
 

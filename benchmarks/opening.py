@@ -22,7 +22,6 @@ from tests import live
 from tests.test_browser_report import FIGURES
 from ui.frame import PAGES
 
-RESTS = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 WHOLE = {
     "Report": (".narrow .marks", FIGURES),
     "Digits": (".digit", 1),
@@ -43,7 +42,7 @@ def opened(browser: Browser, url: str, label: str) -> float:
         page.locator("h1").wait_for()
         selector, count = WHOLE.get(label, ("h1", 1))
         page.locator(selector).nth(count - 1).wait_for(state="attached")
-        page.locator(RESTS).wait_for(state="attached")
+        page.locator(live.RESTS).wait_for(state="attached")
         return time.perf_counter() - began
 
 

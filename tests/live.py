@@ -16,6 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
+RESTS = '[data-testid="stApp"][data-test-script-state="notRunning"]'  # the app, when its script has run
 # The sandbox needs rights that root in a container lacks; the rest keeps Chromium from calling home.
 FLAGS = [
     "--no-sandbox",

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page
 
 from ui import timeline
+from ui.component import HERE
 from ui.timeline import STATE, Timeline, heat_lanes, image_lane, rule, text_lane
 
 pytestmark = pytest.mark.browser
@@ -49,7 +50,7 @@ Show = Callable[..., Locator]
 @pytest.fixture
 def show(page: Page) -> Show:
     """show(timeline, place=0) draws into the given place of the page and returns the component there."""
-    component = [(timeline.HERE / f"timeline.{kind}").read_text(encoding="utf-8") for kind in ("js", "css")]
+    component = [(HERE / f"timeline.{kind}").read_text(encoding="utf-8") for kind in ("js", "css")]
     page.clock.install()
     page.set_content("<body style='margin: 16px'></body>")
     page.evaluate(HARNESS, [*component, timeline.HTML, COLORS])

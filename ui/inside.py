@@ -187,8 +187,14 @@ def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
 
 def show_chart(reading: Reading, key: str, description: str, chart: alt.LayerChart, wide: bool = False) -> None:
     """A chart that moves along with the timelines."""
-    shown = picture.pictures(chart.to_json(indent=None), wide)
+    shown = drawn(chart.to_json(indent=None), wide)
     picture.show(f"{reading.key}_{key}", description, shown, (reading.task, len(reading.steps)))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def drawn(specification: str, wide: bool) -> picture.Pictures:
+    """A chart's pictures, which a rerun does not draw anew."""
+    return picture.pictures(specification, wide)
 
 
 def show_lanes(

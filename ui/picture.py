@@ -8,11 +8,12 @@ has a description shows it on hover; a button shows the picture on the whole scr
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 import vl_convert
+
+from ui.component import component
 
 Specification = dict[str, Any]
 Colors = Callable[[str], Any]
@@ -74,7 +75,6 @@ def svg(specification: Specification, width: int) -> str:
     return TIMED.sub(r'data-t="\1" aria-label="', NAMES.sub(lambda found: f"{found[0]}{width}-", drawn))
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
 def pictures(specification: str, wide: bool) -> Pictures:
     """A chart's JSON as SVG: narrow and, where it may have the width of a page, wide."""
     chart = json.loads(specification)
@@ -101,10 +101,4 @@ HTML = """
   <p class="tip" hidden></p>
 </figure>
 """
-HERE = Path(__file__).parent
-_COMPONENT = st.components.v2.component(
-    "rnn_lab_picture",
-    html=HTML,
-    css=(HERE / "picture.css").read_text(encoding="utf-8"),
-    js=(HERE / "picture.js").read_text(encoding="utf-8"),
-)
+_COMPONENT = component("picture", HTML)

@@ -21,7 +21,7 @@ from ui.charts import readable
 Row = dict[str, Any]
 CELL_NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 PER_CENT = alt.Axis(format=".4~p")
-NARROW = 24  # letters in a legend's line on a telephone
+LETTERS = 24  # in a legend's line on a telephone
 DESCRIPTION = "description:N"
 SHADES = 10  # of the sequential palette
 
@@ -48,7 +48,7 @@ def dots(rows: Iterable[tuple[str, str, list[float], float | None]], title: str)
         alt.X(f"{name}:Q", title=title, scale=scale, axis=PER_CENT) for name in ("worst", "low", "mean", "report")
     )
     groups = list(dict.fromkeys(table["group"]))
-    wide = len("".join(groups)) > NARROW
+    wide = len("".join(groups)) > LETTERS
     legend = alt.Legend(orient="top", columns=1 if wide else len(groups), labelLimit=240, symbolOpacity=1)
     color = alt.Color("group:N", title=None, sort=groups, legend=legend if len(groups) > 1 else None)
     described = table.assign(description=[_sentence(row) for row in table.to_dict("records")])

@@ -6,11 +6,11 @@ its `show` draws it. Moving through time happens in the browser alone and never 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import streamlit as st
+
+from ui.component import component
 
 Direction = Literal["right", "left", "down"]
 Kind = Literal["text", "heat", "image", "rule"]
@@ -231,10 +231,4 @@ HTML = """
   <div class="foot"><div class="legend"></div><div class="readout"></div></div>
 </section>
 """
-HERE = Path(__file__).parent
-_COMPONENT = st.components.v2.component(
-    "rnn_lab_timeline",
-    html=HTML,
-    css=(HERE / "timeline.css").read_text(encoding="utf-8"),
-    js=(HERE / "timeline.js").read_text(encoding="utf-8"),
-)
+_COMPONENT = component("timeline", HTML)
