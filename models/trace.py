@@ -28,6 +28,10 @@ class Trace:
     probabilities: np.ndarray
     belief: np.ndarray | None
 
+    def read_by(self, layer: int) -> np.ndarray:
+        """(T, features): the inputs, or what a higher layer reads: the states of the one below, in both directions."""
+        return self.inputs if layer == 0 else np.concatenate(list(self.hidden[layer - 1]), axis=-1)
+
 
 @torch.inference_mode()
 def trace(network: Network, x: Tensor | np.ndarray) -> Trace:

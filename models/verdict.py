@@ -38,7 +38,8 @@ class Verdict:
                 "side of 0."
             )
         if self.kind == "fails":
-            return f"It adds a pair of {max(side.bit_length() for side in self.operands)} bits wrongly."
+            bits = max(1, *(side.bit_length() for side in self.operands))
+            return f"It adds a pair of {bits} {'bit' if bits == 1 else 'bits'} wrongly."
         if self.proof is None:
             return f"Not decided: no error was found in {tried}, and the proof is for one layer and one direction."
         return (

@@ -17,11 +17,11 @@ from ui.background import just_trained
 from ui.charts import accuracy_lines
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
 from ui.inside import Reading, Variant, inside_panel
-from ui.models import label, model_picker, network
+from ui.models import model_picker, network, own
 from ui.proof import proof_panel
 from ui.timeline import STATE, Lane, Scale, Timeline, heat_lanes, rule, text_lane
 from ui.train import train_panel
-from ui.words import percent
+from ui.words import percent, spaced
 
 Bits = list[int]  # of an operand, least significant first
 
@@ -79,8 +79,8 @@ GREYED = "<style>.st-key-answer, .st-key-addition_why { opacity: 0.4; }</style>"
 HOW_IT_WORKS = r"""
 **The task.** Two numbers are written in the binary system, with the digits 0 and 1, and are added as at school: column
 by column from the right. At each time step the network reads one bit of $a$ and one of $b$, bit 0 (the ones) first, and
-says one bit of the sum. Both numbers get one more zero in front, so that the last carry has a column to go to. All
-networks here were trained on pairs of {length} bits only; whatever they do with longer numbers, nobody taught them.
+says one bit of the sum. Both numbers get one more zero in front, so that the last carry has a column to go to. The
+shipped networks were trained on pairs of {length} bits only; whatever they do with longer numbers, nobody taught them.
 
 **One bit of memory.** Nearly all that a column needs stands in the column. What doesn't is the carry, and that is a
 single bit. A network that adds must therefore keep one bit in its hidden state, write it anew at 0 + 0 and at 1 + 1,
@@ -156,7 +156,7 @@ def accuracies(name: str, longest: int, kind: str) -> list[dict[str, float]]:
 def nickname(name: str) -> str:
     """What tells the models apart: of the shipped ones loss and hidden units, "BCE h10"."""
     if name not in SHIPPED:
-        return label(name)
+        return own(name)
     card = network(name).card
     kind = "ideal" if card.get("by_hand") else card["loss"].upper()
     return f"{kind} h{card['hidden_size']}"
@@ -215,14 +215,20 @@ def show_carry_chain() -> None:
     show_pair([1] * ones + [0], [1] + [0] * ones)
 
 
-def break_it() -> None:
+def ask_to_break(model: str) -> None:
+    """Have the page look for a pair that the model adds wrongly, before it draws the boxes for it."""
+    st.session_state["addition_break"] = model
+
+
+def break_it(model: str) -> None:
     """Put the shortest pair that the model is found to add wrongly into the boxes."""
-    found = search(st.session_state["addition_model"])
+    with st.spinner("Looking for two numbers that it adds wrongly ..."):
+        found = search(model)
     if found.pair is not None and len(found.pair[0]) <= addition.MAX_BITS:
         st.session_state["notation"] = "binary"  # leading zeros may be what breaks it
         st.session_state["addition_pair"] = found.pair
         show_pair(*found.pair)
-    st.session_state["addition_searched"] = st.session_state["addition_model"], *st.session_state["addition_pair"]
+    st.session_state["addition_searched"] = model, *st.session_state["addition_pair"]
 
 
 def show_wrong_pair(a: Bits, b: Bits) -> None:
@@ -239,7 +245,7 @@ def operand(key: str, notation: str) -> Bits | None:
         )
         bits, problem = parsed(text, notation)
         if bits is None:
-            st.markdown(f":red[:material/error: {problem}]")
+            frame.problem(problem)
         else:
             other = f"{addition.decode(bits):,}" if notation == "binary" else written(bits)
             st.markdown(f"= {other}  ·  {len(bits)} {'bit' if len(bits) == 1 else 'bits'}")
@@ -360,7 +366,7 @@ def show_accuracy(name: str) -> None:
             ["this model", "all models"],
             default="this model",
             required=True,
-            key="compare",
+            key="addition_models",
             bind="query-params",
         )
         kind = st.segmented_control(
@@ -426,7 +432,7 @@ def show_all_models(name: str, a: Bits, b: Bits) -> None:
 def show_how_it_works(name: str) -> None:
     """Tab: the task, the losses, the cell."""
     card = network(name).card
-    length = card["data"]["length"]
+    length = network(DEFAULT_MODEL).card["data"]["length"]  # of all that are shipped
     rows = ["| model | starts | accuracy | report |", "|:--|--:|--:|--:|", *map(card_row, SHIPPED)]
     text = HOW_IT_WORKS.format(
         length=length,
@@ -443,7 +449,7 @@ def card_row(name: str) -> str:
     """The model's row in a table of what the cards say."""
     card = network(name).card
     report = "" if card["report"] is None else f"{card['report']:.1%}"
-    accuracy = f"{card['metrics']['all_pairs_bit_accuracy']:.2%} | {report}".replace("%", "\N{NO-BREAK SPACE}%")
+    accuracy = spaced(f"{card['metrics']['all_pairs_bit_accuracy']:.2%} | {report}")
     starts = "none" if card.get("by_hand") else card["seeds_tried"]
     return f"| {nickname(name)} | {starts} | {accuracy} |"
 
@@ -457,6 +463,8 @@ st.html(STYLE)
 if run := just_trained("addition"):
     st.session_state["addition_model"] = run.id
 st.session_state.setdefault("addition_pair", tuple(addition.parse(text) for text in EXAMPLE.values()))
+if "addition_break" in st.session_state:
+    break_it(st.session_state.pop("addition_break"))
 boxes = st.columns(2)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     notation = st.segmented_control(
@@ -475,14 +483,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         on_click=show_carry_chain,
         help=f"0111…1 + 1. {CARRY}",
     )
+    models = [*SHIPPED, *runs.trained("addition")]
+    model = model_picker(models, key="addition_model", default=DEFAULT_MODEL, width=230, help=MODEL_HELP)
     st.button(
         "Try to break it",
         icon=":material/search:",
-        on_click=break_it,
+        on_click=ask_to_break,
+        args=(model,),
         help="Search for a pair that this model adds wrongly",
     )
-    models = [*SHIPPED, *runs.trained("addition")]
-    model = model_picker(models, key="addition_model", default=DEFAULT_MODEL, width=230, help=MODEL_HELP)
     frame.share_link()
 pair = []
 for box, key in zip(boxes, EXAMPLE, strict=True):

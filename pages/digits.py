@@ -26,10 +26,10 @@ from ui.digits_text import (
 )
 from ui.inside import Reading, Variant, inside_panel
 from ui.mnist import mnist_at_hand
-from ui.models import describe, label, model_picker, network
+from ui.models import describe, model_picker, network, own
 from ui.timeline import Timeline, heat_lanes, image_lane
 from ui.train import train_panel
-from ui.words import article, percent
+from ui.words import percent, spaced, verdict
 
 FIRST_SAMPLE = 0  # on the screen before anything is drawn
 CLASSES = [str(digit) for digit in range(digits.CLASSES)]
@@ -163,13 +163,6 @@ def show_answer(probabilities: np.ndarray, label: int | None, threshold: float) 
         st.markdown(verdict(best, label))
 
 
-def verdict(answer: int, label: int) -> str:
-    """Whether the answer is right, by sign, word and colour."""
-    if answer == label:
-        return ":green[:material/check_circle: right]"
-    return f":red[:material/cancel: wrong, it is {article(label)}]"
-
-
 def show_belief(image: np.ndarray, rows: np.ndarray) -> None:
     with st.container(key="digits_notice"):
         st.markdown(f"**{notice(image, rows)}**")
@@ -187,11 +180,11 @@ def show_belief(image: np.ndarray, rows: np.ndarray) -> None:
 
 
 def show_all_models(chosen: str, image: np.ndarray, shown: int | None) -> None:
-    cards = {nickname(network(name).card): network(name).card for name in SHIPPED}
-    beliefs = [reading(name, image) for name in SHIPPED]
+    called = {name: nickname(network(name).card) for name in SHIPPED}
     if chosen not in SHIPPED:
-        cards[label(chosen)] = network(chosen).card
-        beliefs.append(reading(chosen, image))
+        called[chosen] = own(chosen)
+    cards = {title: network(name).card for name, title in called.items()}
+    beliefs = [reading(name, image) for name in called]
     st.markdown(comparison_table(cards, [rows[-1] for rows in beliefs], shown))
     st.caption(
         "Test accuracy: how many of MNIST's 10,000 test images it reads correctly, and what the lab report found."
@@ -306,7 +299,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model = model_picker([*SHIPPED, *runs.trained("digits")], key="digits_model", default=DEFAULT_MODEL, width=240)
     card = network(model).card
     drawn = drawn_accuracy(card)
-    accuracy = f"{card['metrics']['accuracy']:.2%}".replace("%", "\N{NO-BREAK SPACE}%")
+    accuracy = spaced(f"{card['metrics']['accuracy']:.2%}")
     st.markdown(
         f"{describe(card)}: test accuracy {accuracy}{on_what(card)}",
         width="content",

@@ -17,7 +17,7 @@ from ui.models import describe, model_picker, network
 from ui.recall_text import kept, notes, notice, outside, reach
 from ui.timeline import Scale, Timeline, heat_lanes, text_lane
 from ui.train import train_panel
-from ui.words import percent
+from ui.words import percent, verdict
 
 # The report's test examples (section 3.2.4), all asked for index 1.
 EXAMPLES = (
@@ -46,8 +46,9 @@ ASKED_SEQUENCES = 200  # per length and index
 SHIPPED = {index: [name for name in names("recall") if f"-i{index}-" in name] for index in range(10)}
 TRAINED = runs.trained("recall")
 TRAINED_FOR = {  # the one index of each, or None where it is told
-    name: run.settings.data["index"] if recall.query(run.settings.data) == "fixed" else None
+    name: data["index"] if recall.query(data) == "fixed" else None
     for name, run in TRAINED.items()
+    for data in [recall.TASK.defaults.data | run.settings.data]
 }
 TOLD = ["recall-any", *(name for name, index in TRAINED_FOR.items() if index is None)]
 MODELS = {  # by the index that they name; those that are told name any index that one element can say
@@ -153,13 +154,19 @@ def default_model(index: int) -> str:
 
 def change_index() -> None:
     """Another index needs another network, unless the one chosen is told the index."""
-    st.session_state.pop("recall_in_vain", None)
+    forget_link()
     index = st.session_state["index"]
     if st.session_state.get("recall_model") not in MODELS[index]:
         st.session_state["recall_model"] = default_model(index)
 
 
+def forget_link() -> None:
+    """What a link asked for in vain is no matter any more once one asks for something else."""
+    st.session_state.pop("recall_in_vain", None)
+
+
 def load_example(chosen: str) -> None:
+    forget_link()
     st.session_state["sequence"] = chosen
     if st.session_state["index"] != 1:
         st.session_state["index"] = 1
@@ -173,6 +180,7 @@ def sequence_box() -> list[int] | None:
         FIRST,
         key="sequence",
         bind="query-params",
+        on_change=forget_link,
         live="0ms",
         autocomplete="off",
         help=f"Up to {recall.MOST_DIGITS} digits, with or without blanks and commas between them.",
@@ -180,7 +188,7 @@ def sequence_box() -> list[int] | None:
     try:
         return recall.parse(text)
     except ValueError as error:
-        st.markdown(f":red[:material/error: {error}]")
+        frame.problem(str(error))
         return None
 
 
@@ -209,7 +217,7 @@ def linked_index() -> int | None:
 def asked_in_vain() -> str:
     """A sentence where a link asks for an index without a network, until one chooses an index; else empty."""
     if "index" not in st.session_state and "index" in st.query_params and linked_index() is None:
-        st.session_state["recall_in_vain"] = st.query_params["index"]
+        st.session_state["recall_in_vain"] = st.query_params["index"][:20]
     asked = st.session_state.get("recall_in_vain")
     if asked is None:
         return ""
@@ -227,13 +235,6 @@ def show_answer(probabilities: np.ndarray, truth: int) -> None:
             st.markdown(verdict(best, truth))
         with st.container(width=200):
             st.vega_lite_chart(probability_bars(probabilities), alt="Probability of each digit")
-
-
-def verdict(answer: int, truth: int) -> str:
-    """Whether the answer is right, by sign, word and colour."""
-    if answer == truth:
-        return ":green[:material/check_circle: right]"
-    return f":red[:material/cancel: wrong, it is {truth}]"
 
 
 def digit_lane(sequence: list[int], index: int) -> Any:
@@ -465,18 +466,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model = model_picker(MODELS[index], key="recall_model", default=default_model(index), width=200)
     st.markdown(describe(network(model).card), width="content")
 if len(sequence) > max(MODELS) + 1:
-    st.caption(
-        f"There is no network for the indices {max(MODELS) + 1} to {len(sequence) - 1} yet: the tab Train makes one."
-    )
+    first, last = max(MODELS) + 1, len(sequence) - 1
+    those = f"index {first}" if first == last else f"the indices {first} to {last}"
+    st.caption(f"There is no network for {those} yet: the tab Train makes one.")
 if typed and index >= len(typed):
     digits = "1 digit" if len(typed) == 1 else f"{len(typed)} digits"
-    st.markdown(
-        f":red[:material/error: A sequence of {digits} has nothing at index {index}: choose a smaller index, "
-        "or type more digits.]"
-    )
+    frame.problem(f"A sequence of {digits} has nothing at index {index}: choose a smaller index, or type more digits.")
     typed = None
 if in_vain:
-    st.markdown(f":red[:material/error: {in_vain}]")
+    frame.problem(in_vain)
     typed = None
 if typed:
     st.session_state["recall_sequence"], st.session_state["recall_index"] = sequence, index

@@ -321,6 +321,7 @@ with st.container(key="report"):
         "`python -m training report`. Thick bars are 95 % intervals of the mean, "
         "thin ones reach from the worst seed to the best; hollow diamonds are the report's values."
     )
+    frame.share_link()
     with st.expander("How a verdict is reached"):
         explain(claims.RULE)
     for heading, part, show in SECTIONS:

@@ -16,7 +16,8 @@ from training.tasks import TASKS
 from ui import frame
 from ui.background import ACTIVE, engine, engine_state, follow, standing
 from ui.charts import learning_curves
-from ui.models import label
+from ui.models import label, with_marks
+from ui.words import cell_name, in_words
 
 SHIPPED = "shipped"  # the status of the models that come with the lab
 MOST_COMPARED = 8  # as many colours as can be told apart
@@ -60,10 +61,10 @@ def row(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "task": settings.task,
         "status": state,
-        "cell": ("Bi" if settings.bidirectional else "") + settings.cell.upper(),
+        "cell": cell_name(settings.cell, settings.bidirectional),
         "layers": settings.num_layers,
         "hidden": settings.hidden_size,
-        "loss": settings.loss.replace("_", "-"),
+        "loss": in_words(settings.loss),
         "test accuracy": next(iter(accuracies), None),
         "whole sums": entry.metrics.get("sum_accuracy"),
         "parameters": entry.parameters,
@@ -83,6 +84,7 @@ def filtered(every: dict[str, Entry]) -> dict[str, Entry]:
         kinds = [SHIPPED, *STATES]
         wanted = st.multiselect("Status", kinds, key="runs_status", bind="query-params", width=260, placeholder="any")
         text = st.text_input("Search", key="runs_search", bind="query-params", placeholder="in all columns", width=220)
+        frame.share_link()
     found = {}
     for name, entry in every.items():
         facts = row(entry)
@@ -94,10 +96,13 @@ def filtered(every: dict[str, Entry]) -> dict[str, Entry]:
 
 
 def take_rows(key: str, shown: list[str]) -> None:
-    """The rows that are marked in the table become the chosen ones."""
-    st.session_state["compare"] = [shown[number] for number in st.session_state[key]["selection"]["rows"]][
-        :MOST_COMPARED
-    ]
+    """What was marked in the table is chosen, too, and what was unmarked is not; all else stays chosen."""
+    marked = [shown[number] for number in st.session_state[key]["selection"]["rows"]]
+    chosen = with_marks(st.session_state["compare"], st.session_state.get(f"{key}_marked", []), marked)
+    st.session_state[f"{key}_marked"] = marked
+    st.session_state["compare"] = chosen[:MOST_COMPARED]
+    if len(chosen) > MOST_COMPARED:
+        st.toast(f"At most {MOST_COMPARED} can be compared: unmark one first.")
 
 
 def show_table(every: dict[str, Entry]) -> None:
@@ -171,9 +176,11 @@ def show_actions_of_one(entry: Entry) -> None:
     state, run = status(entry), as_run(entry.id)
     if state in ACTIVE:
         st.button("Pause", icon=":material/pause:", on_click=attempt, args=(engine().pause, run))
-        st.button("Stop", icon=":material/stop:", on_click=attempt, args=(engine().stop, run))
     if state in RESUMABLE:
         st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(run,))
+    if state in (*ACTIVE, *RESUMABLE):
+        best = "End it here, and keep the best network so far"
+        st.button("Stop", icon=":material/stop:", on_click=attempt, args=(engine().stop, run), help=best)
     if state != SHIPPED:
         with st.popover("Rename", icon=":material/edit:"):
             st.text_input("New name", entry.name, key=f"runs_name_{entry.id}", max_chars=80)
@@ -230,6 +237,8 @@ def resume(run: Run) -> None:
 
 def rename(run: Run) -> None:
     attempt(run.rename, st.session_state[f"runs_name_{run.id}"])
+    # Set anew, so that the browser learns the new name of what is chosen.
+    st.session_state["compare"] = st.session_state["compare"]
 
 
 def delete(entries: list[Entry]) -> None:
@@ -246,7 +255,7 @@ def show_differences(chosen: list[Entry]) -> None:
         return
     lines = ["| | " + " | ".join(entry.name for entry in chosen) + " |", "|:--|" + "--:|" * len(chosen)]
     for name, values in differences.items():
-        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(map(cell, values))} |")
+        lines.append(f"| {in_words(name)} | {' | '.join(map(cell, values))} |")
     st.markdown("Only these settings differ:\n\n" + "\n".join(lines))
 
 
@@ -254,7 +263,7 @@ def cell(value: Any) -> str:
     """A setting's value in bold; nothing where a task has no such setting."""
     if value is None:
         return ""
-    return f"**{value:g}**" if isinstance(value, float) else f"**{value}**"
+    return f"**{value:g}**" if isinstance(value, float) else f"**{in_words(value)}**"
 
 
 def measured(entry: Entry, measure: str) -> list[float]:

@@ -151,7 +151,8 @@ def test_64_bits_scroll_in_their_own_box(server_url: str, phone_page: Page) -> N
 
 
 def test_the_accuracies_are_drawn_and_can_be_taken_away(server_url: str, page: Page) -> None:
-    go(page, server_url, "?addition_tab=Accuracy+against+length&compare=all+models&numbers=carry+chains&longest=16")
+    shown = "addition_models=all+models&numbers=carry+chains&longest=16"
+    go(page, server_url, f"?addition_tab=Accuracy+against+length&{shown}")
     chart = page.get_by_test_id("stVegaLiteChart")
     expect(chart.locator("svg, canvas").first).to_be_visible()
     expect(page.get_by_text("On carry chains of up to 16 bits")).to_be_visible()

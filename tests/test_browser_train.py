@@ -10,6 +10,7 @@ from tests import live
 from tests.test_browser_digits import DIGITS, drag, settle
 from training.tasks import digits
 from ui.drawing import decode, render
+from ui.words import percent
 
 pytestmark = pytest.mark.browser
 
@@ -39,6 +40,7 @@ def test_a_run_goes_on_through_other_pages_and_a_reload_and_its_network_then_rea
     page: Page, server: live.Server
 ) -> None:
     train(page, f"{server.url}/digits?digits_tab=Train&{SMALL}")
+    expect(page.get_by_text("gru-1x64-sklearn is training:")).to_be_visible()
     address = page.url
     page.get_by_role("link", name="Recall").click()
     expect(page.locator(".digit")).to_be_visible()
@@ -62,9 +64,9 @@ def expect_reading(page: Page, network: Network) -> None:
     rows = belief(network, digits.prepare(render(decode(code))))
     expect(page.locator(".digit")).to_have_text(str(rows[-1].argmax()))  # it was taught no scribbles: never a "?"
     shown = page.locator(".st-key-answer svg.marks text", has_text="%")
-    assert sorted(shown.all_text_contents()) == sorted(f"{100 * p:.1f} %" for p in rows[-1])
+    assert sorted(shown.all_text_contents()) == sorted(percent(p) for p in rows[-1])
     cells = page.locator(".st-key-digits_belief_column td.heat")
-    percents = cells.evaluate_all("cells => cells.map(cell => parseFloat(cell.getAttribute('aria-label')))")
+    percents = cells.evaluate_all("cells => cells.map(cell => parseFloat(cell.ariaLabel.replace('over ', '')))")
     assert percents == pytest.approx(100 * rows.flatten(), abs=0.11)  # rounded twice on their way
 
 

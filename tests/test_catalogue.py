@@ -68,6 +68,20 @@ def test_only_the_settings_that_differ_are_named() -> None:
     assert differing([shipped("digits-gru")] * 2) == {}
 
 
+def test_two_indices_differ_in_the_index_only() -> None:
+    assert differing([shipped("recall-i2-h10"), shipped("recall-i3-h10")]) == {
+        "index": [2, 3],
+        "seed": [shipped("recall-i2-h10").settings.seed, shipped("recall-i3-h10").settings.seed],
+    }
+
+
+def test_a_setting_that_is_younger_than_a_model_has_its_default_there() -> None:
+    old = shipped("addition-bce-h5")
+    assert "state_noise" not in old.settings.data
+    new = replace(old, settings=old.settings.with_data(state_noise=0.0))
+    assert differing([old, new]) == {}
+
+
 def test_the_csv_holds_every_point_of_every_curve() -> None:
     chosen = [shipped("digits-rnn"), shipped("addition-bce-h5")]
     rows = list(csv.DictReader(io.StringIO(curves_csv(chosen))))

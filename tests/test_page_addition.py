@@ -100,7 +100,7 @@ def test_nonsense_in_a_link_is_no_traceback() -> None:
     assert answer(app) == "The network says 101100, 44: right"
     assert greyed(app)
     assert text(app).count(":red[:material/error:") == 2
-    app = opened(addition_tab="Accuracy against length", longest="1e9", compare="none", numbers="pi")
+    app = opened(addition_tab="Accuracy against length", longest="1e9", addition_models="none", numbers="pi")
     assert not app.exception
 
 
@@ -186,7 +186,7 @@ def test_tabs_run_only_when_opened() -> None:
 def test_the_accuracy_tab(compare: str, numbers: str) -> None:
     app = opened(
         addition_tab="Accuracy against length",
-        compare=compare,
+        addition_models=compare,
         numbers=numbers,
         longest="16",
         addition_model="addition-mse-h2",

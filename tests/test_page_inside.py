@@ -1,5 +1,6 @@
 """The tab Look inside on all three pages, and what it says."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from models import CELLS, Network, trace
+from models import CELLS, Network, load, trace
 from models.fixed_points import FixedPoint
 from models.projection import plane
+from training.tasks import addition
 from ui.inside import PARTS
 from ui.inside_charts import ground, trajectory
 from ui.inside_text import changes, correlations, rests, signed, sums, vanishing
@@ -51,10 +53,26 @@ def test_the_numbers_in_the_equation_give_the_state(cell: str, backward: int) ->
     torch.manual_seed(1)
     network = Network(3, 2, cell=cell, hidden_size=4, bidirectional=True).eval()
     run = trace(network, torch.randn(5, 3))
-    for t, sentence in enumerate(sums(run, cell, 0, backward, 2)):
+    for t, sentence in enumerate(sums(network, run, 0, backward, 2)):
         assert f"= {signed(run.hidden[0, backward, t, 2])}" in sentence
-    first = sums(run, cell, 0, backward, 2)[4 if backward else 0]
+    first = sums(network, run, 0, backward, 2)[4 if backward else 0]
     assert "0.00" in first, "the state before the first step is 0"
+
+
+@pytest.mark.parametrize("backward", [0, 1])
+def test_a_plain_rnns_sum_is_its_own_in_an_upper_layer_too(backward: int) -> None:
+    torch.manual_seed(1)
+    network = Network(3, 2, hidden_size=4, num_layers=2, bidirectional=True).eval()
+    run = trace(network, torch.randn(5, 3))
+    for t, sentence in enumerate(sums(network, run, 1, backward, 2)):
+        inside = float(re.search(r"tanh\((.+?)\)", sentence)[1].replace("−", "-"))
+        assert inside == pytest.approx(np.arctanh(run.hidden[1, backward, t, 2]), abs=0.01)
+
+
+def test_a_sum_beyond_what_tanh_can_tell_apart_is_said_as_it_is() -> None:
+    network = load("addition-ideal-h2")
+    said = sums(network, trace(network, addition.encode(3, 1, 3)), 0, 0, 1)
+    assert said[0] == "h = tanh(15.00) = 1.00; before it was 0.00.", "1 + 1 - 1.25, twenty times"
 
 
 def test_what_is_said_of_gradients() -> None:

@@ -37,9 +37,9 @@ def test_what_it_adds_wrongly_stands_there_with_the_right_sum_and_its_own() -> N
     assert int(lines[3], 2) == addition.decode(said) != a + b
 
 
-def test_what_it_adds_wrongly_is_loaded_into_the_stepper() -> None:
+def test_what_it_adds_wrongly_is_loaded_into_the_boxes() -> None:
     app = opened("addition-bce-h2")
-    next(button for button in app.button if button.label == "Load into the stepper").click().run()
+    next(button for button in app.button if button.label == "Load into the boxes above").click().run()
     a, b = load("addition-bce-h2").card["verdict"]["operands"]
     assert [int(app.text_input(key=key).value, 2) for key in "ab"] == [int(a), int(b)]
     assert any("wrong at bit" in body.value for body in app.markdown)

@@ -108,6 +108,22 @@ def test_a_link_to_an_index_without_a_network_says_so(index: str) -> None:
     assert not greyed(app)
 
 
+def test_it_is_forgotten_once_one_types_or_takes_an_example() -> None:
+    app = opened(index="77")
+    app.text_input(key="sequence").set_value("1 2 3").run()
+    assert "No network was trained" not in texts(app)
+    assert not greyed(app)
+
+
+def test_what_a_link_asks_for_is_shown_as_it_is() -> None:
+    assert r"index \]!\[x\](https://a.b/lo: choose" in texts(opened(index="]![x](https://a.b/long)"))
+
+
+def test_a_single_index_without_a_network_is_one() -> None:
+    app = opened(sequence="12345678901")
+    assert any("no network for index 10 yet" in caption.value for caption in app.caption)
+
+
 def test_more_than_ten_digits_are_answered_with_a_warning() -> None:
     app = opened(sequence="1234567890" * 3)
     assert "with 30 digits it is on its own" in texts(app)

@@ -64,7 +64,7 @@ def test_runs_stand_first_with_their_accuracy(trained: Run) -> None:
     app = opened()
     assert table(app) == ["my adder", *names()]
     row = app.dataframe[0].value.iloc[0]
-    assert (row["status"], row["hidden"], row["loss"]) == ("finished", 4, "bce")
+    assert (row["status"], row["hidden"], row["loss"]) == ("finished", 4, "binary cross-entropy")
     assert 0 < row["test accuracy"] < 1
 
 

@@ -233,7 +233,8 @@ def test_pause_resume_stop_and_discard() -> None:
     press(app, "Stop")
     wait_until(app, f"**{run.name}** was stopped. On the test data")
     assert app.selectbox(key="addition_model").value == run.id
-    press(app, "Discard")
+    assert f"Delete {run.name} with weights and curves, for good?" in texts(app)
+    press(app, "Delete for good")
     assert not run.folder.exists()
     assert app.selectbox(key="addition_model").value == "addition-bce-h10"
 

@@ -43,11 +43,11 @@ def test_time_steps_are_named_after_the_axis_unless_told_otherwise() -> None:
 
 
 @given(arrays.arrays(float, (2, 3), elements=st.floats(-100, 100)))
-def test_values_are_sent_to_four_decimals(values: np.ndarray) -> None:
+def test_values_are_sent_to_six_decimals(values: np.ndarray) -> None:
     lanes = heat_lanes(["p", "q"], values)
     sent = np.array([lane.content["values"] for lane in lanes])
-    assert np.abs(sent - values).max() <= 0.5e-4 + 1e-9
-    assert (sent == np.round(sent, 4)).all()
+    assert np.abs(sent - values).max() <= 0.5e-6 + 1e-9
+    assert (sent == np.round(sent, 6)).all()
 
 
 def test_a_digit_and_its_belief_take_less_than_8_kilobytes() -> None:

@@ -167,6 +167,22 @@ def test_pointing_at_a_cell_tells_its_value(show: Show) -> None:
     assert "Point at a cell" in component.locator(".readout").inner_text()
 
 
+@pytest.mark.parametrize("direction", ["right", "left", "down"])
+def test_arrow_keys_choose_the_lane_whose_value_is_told(page: Page, show: Show, direction: str) -> None:
+    component = show(digit() if direction == "down" else addition(direction=direction))
+    forth, back = ("ArrowRight", "ArrowLeft") if direction == "down" else ("ArrowDown", "ArrowUp")
+    component.locator(".range").focus()
+    names, told = component.locator(".name").all_inner_texts(), []
+    for key in (forth, forth, forth, back, "Home"):
+        page.keyboard.press(key)
+        told.append(component.locator(".readout").inner_text())
+    assert [said.split(",")[0] for said in told] == [names[0], names[1], names[2], names[1], names[1]]
+    (chosen,) = component.locator("td.chosen").all()
+    assert chosen.get_attribute("data-t") == "0"
+    assert told[-1].endswith(f": {chosen.get_attribute('aria-label')}")
+    assert told[-1] != told[-2]
+
+
 def test_a_tap_tells_a_value_too(page: Page, show: Show) -> None:
     cell = show(digit()).locator("td.heat[data-t='16']").nth(7)
     tap = {"bubbles": True, "composed": True, "pointerType": "touch"}

@@ -17,7 +17,7 @@ from training import runs
 from training.card import card as new_card
 from training.estimate import check_data, num_parameters
 from training.fit import Progress
-from training.options import change, options
+from training.options import change, options, value
 from training.runs import Run
 from training.task import DataError, Settings
 from training.tasks import TASKS
@@ -87,11 +87,14 @@ def _entry(folder: Path, changed: tuple[int, ...]) -> Entry:
 
 
 def differing(entries: list[Entry]) -> dict[str, list[Any]]:
-    """The settings in which the entries differ: name -> the value of each entry, None where it has none."""
-    every = [entry.settings.to_dict() for entry in entries]
-    flat = [{**settings, **settings.pop("data")} for settings in every]
-    keys = dict.fromkeys(key for settings in flat for key in settings)
-    values = {key: [settings.get(key) for settings in flat] for key in keys}
+    """The settings in which the entries differ: name -> the value of each entry, None where its task has none."""
+    every = [
+        {"task": each.settings.task} | {option.name: value(each.settings, option) for option in options(task)}
+        for each in entries
+        for task in [TASKS[each.settings.task]]
+    ]
+    keys = dict.fromkeys(key for settings in every for key in settings)
+    values = {key: [settings.get(key) for settings in every] for key in keys}
     return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
 
 
@@ -118,8 +121,8 @@ def smoothed(values: list[float], amount: float) -> list[float]:
     Kingma, Ba, "Adam" (2015), section 3: the average is divided by the weight that it has gathered so far.
     """
     result, average = [], 0.0
-    for count, value in enumerate(values, 1):
-        average = amount * average + (1 - amount) * value
+    for count, new in enumerate(values, 1):
+        average = amount * average + (1 - amount) * new
         result.append(average / (1 - amount**count))
     return result
 

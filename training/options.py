@@ -8,18 +8,18 @@ from training.fit import SCHEDULES
 from training.task import Option, Settings, Task
 from training.tasks import TASKS
 
-EVERY_READOUT = "; ".join(f"{name}: {meaning}" for name, meaning in READOUTS.items())
 EVERY_SCHEDULE = "; ".join(f"{name}: {meaning}" for name, meaning in SCHEDULES.items())
 
 
 def options(task: Task) -> tuple[Option, ...]:
     """All settings of `task`: those of the network, of its training, then the task's own."""
+    readouts = "; ".join(f"{name}: {READOUTS[name]}" for name in task.readouts)
     return (
         Option("cell", "the recurrent cell: a vanilla tanh RNN, a GRU or an LSTM", choices=tuple(CELLS)),
         Option("hidden_size", "how many hidden units each layer has per direction", 1, task.largest_hidden_size),
         Option("num_layers", "how many recurrent layers stand on top of each other", 1, 3),
         Option("bidirectional", "read the sequence from both ends"),
-        Option("readout", f"where the answer is read ({EVERY_READOUT})", choices=task.readouts),
+        Option("readout", f"where the answer is read ({readouts})", choices=task.readouts),
         Option("loss", "what training makes small", choices=task.losses),
         Option("learning_rate", "how far one optimiser step goes (Adam)", 1e-6, 1.0),
         Option("batch_size", "how many sequences one optimiser step sees", 1, 10_000),

@@ -24,6 +24,7 @@ from models.files import write_whole
 from models.network import Network
 from models.store import load, names
 from training.fit import Progress
+from training.options import change
 from training.stacked import StackedProgress
 from training.task import Settings
 from training.tasks import TASKS
@@ -86,8 +87,9 @@ class Run:
     def is_readable(self) -> bool:
         """Whether its folder says what it trains."""
         try:
-            return self.settings.task in TASKS and bool(self.name)
-        except (RunError, KeyError, TypeError):
+            change(self.settings, {})  # which checks each of them
+            return isinstance(self.name, str) and bool(self.name)
+        except (RunError, AttributeError, KeyError, TypeError, ValueError):
             return False
 
     @property

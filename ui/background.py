@@ -14,6 +14,7 @@ ACTIVE = ("queued", "running")
 NOTICED = 2  # followed runs that have a line of their own on every page
 ON_ITS_WAY = 3.0  # seconds that a request may take from the browser to the page
 FOLLOWED = "followed_runs"  # in the session: the folders of the runs whose end it waits for
+UNANNOUNCED = "followed_unannounced"  # in the session: whether one is followed of which the page does not tell yet
 
 
 @st.cache_resource(show_spinner=False)
@@ -26,11 +27,20 @@ def engine() -> Engine:
 
 def follow(run: Run) -> None:
     """Say on every page how far this run is, until it ends."""
-    st.session_state.setdefault(FOLLOWED, {})[str(run.folder)] = run.settings.task
+    followed = st.session_state.setdefault(FOLLOWED, {})
+    st.session_state[UNANNOUNCED] = st.session_state.get(UNANNOUNCED, False) or str(run.folder) not in followed
+    followed[str(run.folder)] = run.settings.task
+
+
+def announce() -> None:
+    """Run the page anew where `notice` does not tell yet of a run that is followed, as when a fragment started it."""
+    if st.session_state.get(UNANNOUNCED):
+        st.rerun()
 
 
 def notice() -> None:
     """How far this session's runs are, on every page; the page runs anew when one of them has come to rest."""
+    st.session_state[UNANNOUNCED] = False
     active = [run for run in _followed() if engine_state(run) in ACTIVE]
     if active:
         _notice(active)

@@ -7,6 +7,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from ui.words import percent
+
 LEGEND_ROW = 22  # pixels
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
 MEASURES = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}  # of an adder
@@ -31,7 +33,7 @@ def probability_bars(probabilities: np.ndarray, height: int = 240) -> dict[str, 
     """
     best = probabilities.max()
     rows = [
-        {"row": f"{number}|{100 * p:.1f} %", "class": number, "probability": p, "best": p == best}
+        {"row": f"{number}|{percent(p)}", "class": number, "probability": p, "best": p == best}
         for number, p in enumerate(probabilities.tolist())
     ]
     return _bars(height) | {"data": {"values": rows}}
@@ -97,10 +99,11 @@ def _pointer(table: pd.DataFrame, x: alt.X) -> alt.Chart:
     wide = table.pivot(index="length", columns="model", values=list(MEASURES))
     wide.columns = [f"{model}, {MEASURES[measure]}" for measure, model in wide.columns]
     names = [f"{model}, {name}" for model in dict.fromkeys(table["model"]) for name in MEASURES.values()]
-    values = [alt.Tooltip(f"{name}:Q", format=".2%") for name in names]
+    fields = {name: f"value {number}" for number, name in enumerate(names)}  # a dot in a name means more to Vega
+    values = [alt.Tooltip(f"{field}:Q", title=name, format=".2%") for name, field in fields.items()]
     here = alt.selection_point(fields=["length"], nearest=True, on="pointerover", clear="pointerout", empty=False)
     return (
-        alt.Chart(wide.reset_index())
+        alt.Chart(wide.rename(columns=fields).reset_index())
         .mark_rule(color="gray")
         .encode(
             x=x,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
-from ui.words import article, percent
+from ui.words import article, cell_name, percent, spaced
 
 SURE = 0.9  # a network that gives a class at least this probability is called sure of it
 EARLY = 3  # rows with ink after which being sure is worth remarking on
@@ -30,7 +30,7 @@ probabilities would the network give had the image ended after row $t$? It was t
 taught it what to say halfway. *Sure* means here: at least {sure}, and so until the end.
 
 **In both directions.** {bidirectional} is two in one: the first reads the rows from top to bottom, the second from
-bottom to top, and the answer is read from {read_out} of both. Had the image ended after row $t$, the second would
+bottom to top, and the answer is read from {read_out}. Had the image ended after row $t$, the second would
 have begun there. So for its belief the lab runs it {rows} times: on the first row, on the first two, and so on.
 
 **L2** (weight decay) adds a small multiple of each weight, here {weight_decay:g} times it, to its gradient, which pulls
@@ -49,6 +49,13 @@ CALIBRATED = r"""
 validation data, so that the network is as sure as it is right (Guo et al., 2017). It was shown scribbles, too, of which
 it learned that every digit is as likely as any other. Where the likeliest one is less probable than {threshold}, the
 page says that this does not look like a digit."""
+
+
+READ_OUT = {
+    "final": "the last state of both",
+    "pooled": "all states of both",
+    "last": "the output at the last row, where the second has seen that row only",
+}
 
 
 def notes(belief: np.ndarray) -> list[str]:
@@ -112,7 +119,7 @@ def nickname(card: dict[str, Any]) -> str:
     """A network's name where there is little room: "BiLSTM L2"; "Best reader" for the one that was taught drawings."""
     if card.get("data", {}).get("dataset") == "mnist+pen":
         return "Best reader"
-    cell = f"{'Bi' if card['bidirectional'] else ''}{card['cell'].upper()}"
+    cell = cell_name(card["cell"], card["bidirectional"])
     return f"{cell} L2" if card["weight_decay"] else cell
 
 
@@ -122,7 +129,7 @@ def how_it_works(card: dict[str, Any], decayed: dict[str, Any]) -> str:
     answer = (POOLED if pooled else LAST_STATE).format(rows=card["input_size"])
     text = HOW_IT_WORKS.format(
         answer=answer,
-        read_out="all states" if pooled else "the last state",
+        read_out=READ_OUT[card["readout"]],
         rows=card["input_size"],
         hidden_size=card["hidden_size"],
         num_layers=card["num_layers"],
@@ -141,7 +148,7 @@ def _calibrated(card: dict[str, Any]) -> str:
     """What was done about a network's confidence, where something was."""
     if "temperature" not in card:
         return ""
-    threshold = f"{card['refusal_threshold']:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+    threshold = spaced(f"{card['refusal_threshold']:.0%}")
     return CALIBRATED.format(temperature=card["temperature"], threshold=threshold)
 
 
@@ -174,16 +181,15 @@ def drawn_accuracy(card: dict[str, Any]) -> str:
     metrics = card["metrics"]
     if "drawn_accuracy" not in metrics:
         return ""
-    text = (
+    return spaced(
         f"It reads {metrics['drawn_accuracy']:.2%} of drawings by people it never saw correctly, and refuses "
         f"{metrics['refused_digits']:.1%} of MNIST's test images and {metrics['refused_scribbles']:.0%} of scribbles."
     )
-    return text.replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _accuracies(card: dict[str, Any]) -> str:
     report = f"{card['report']:.1%}" if card.get("report") else ""
-    return f"{card['metrics']['accuracy']:.2%}{on_what(card)} | {report}".replace("%", "\N{NO-BREAK SPACE}%")
+    return spaced(f"{card['metrics']['accuracy']:.2%}{on_what(card)} | {report}")
 
 
 def _top(belief: np.ndarray) -> list[tuple[np.ndarray, int, int]]:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from ui import background
+from ui.words import escaped
 
 LAB = "RNN Lab"
 
@@ -43,6 +44,11 @@ def _settle(title: str) -> None:
     With torch loaded a full collection, which any rerun may meet, takes about 10 ms instead of 200.
     """
     gc.freeze()
+
+
+def problem(sentence: str) -> None:
+    """What is wrong with what was typed, or came with a link, and what to do; it may hold some of that."""
+    st.markdown(f":red[:material/error: {escaped(sentence)}]")
 
 
 @st.fragment

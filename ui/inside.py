@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
-from models import Network, Trace, trace
+from models import Network, Trace, names, trace
 from models.fixed_points import FixedPoint, fixed_points
 from models.gradients import gradients
 from models.occlusion import answers
@@ -21,9 +21,9 @@ from ui import picture
 from ui.equations import EQUATIONS
 from ui.inside_charts import answers_map, fading, ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, sums, vanishing
-from ui.models import label as called
-from ui.models import network
+from ui.models import network, own
 from ui.timeline import STATE, Direction, Lane, Scale, Timeline, heat_lanes
+from ui.words import percent
 
 PARTS = ("States and gates", "Gradient through time", "What if", "Plane and fixed points")
 MOST_UNITS = {"right": 24, "left": 24, "down": 12}  # that are shown at once
@@ -99,10 +99,17 @@ def place(reading: Reading) -> tuple[int, int]:
     layer = direction = None
     with st.container(horizontal=True):
         if len(layers) > 1:
-            layer = st.segmented_control("Layer", layers, default=layers[-1], required=True, key=f"{reading.key}_layer")
+            layer = st.segmented_control(
+                "Layer", layers, default=layers[-1], required=True, key=f"{reading.key}_layer", bind="query-params"
+            )
         if len(directions) > 1:
             direction = st.segmented_control(
-                "Direction", directions, default=directions[0], required=True, key=f"{reading.key}_direction"
+                "Direction",
+                directions,
+                default=directions[0],
+                required=True,
+                key=f"{reading.key}_direction",
+                bind="query-params",
             )
     return (layers.index(layer) if layer else 0), (directions.index(direction) if direction else 0)
 
@@ -114,7 +121,7 @@ def show_states(reading: Reading) -> None:
     hidden = run.hidden[layer, backward]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         order, labels = sorted_units(reading, hidden)
-        chosen = st.selectbox("Numbers of", labels, key=f"{reading.key}_unit", width=200)
+        chosen = st.selectbox("Numbers of", labels, key=f"{reading.key}_unit", width=200, persist_state="session")
     unit = int(order[labels.index(chosen)])
     rows = [str(number + 1) for number in order] if reading.direction == "down" else labels
     groups: dict[str, Sequence[Lane]] = {
@@ -132,7 +139,7 @@ def show_states(reading: Reading) -> None:
         )
     chart, beside = chart_and_text(reading)
     with chart:
-        show_lanes(reading, groups, "states", sums(run, net.cell, layer, backward, unit))
+        show_lanes(reading, groups, "states", sums(net, run, layer, backward, unit))
     with beside:
         st.latex(EQUATIONS[net.cell])
         st.caption(f"Under the chart: the last lines of the equations with the real numbers of unit {unit + 1}.")
@@ -165,7 +172,7 @@ def beside_input(reading: Reading) -> DeltaGenerator:
 def sorted_units(reading: Reading, hidden: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The units to show, in the order that is asked for, and what their rows are called."""
     orders = [FIRST_ORDER, "number", *reading.signals]
-    asked = st.selectbox("Sort units by", orders, key=f"{reading.key}_sort", width=260)
+    asked = st.selectbox("Sort units by", orders, key=f"{reading.key}_sort", width=260, bind="query-params")
     if asked in reading.signals:
         found = correlations(hidden, np.asarray(reading.signals[asked], float))
         order = shown_units(reading, np.argsort(-np.abs(found), kind="stable"))
@@ -181,7 +188,9 @@ def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
     if most >= H:
         return order
     parts = {f"{first + 1} to {min(first + most, H)} of {H}": first for first in range(0, H, most)}
-    asked = st.selectbox("In this order", list(parts), key=f"{reading.key}_units_{H}", width=160)
+    asked = st.selectbox(
+        "In this order", list(parts), key=f"{reading.key}_units_{H}", width=160, persist_state="session"
+    )
     return order[parts[asked] : parts[asked] + most]
 
 
@@ -212,10 +221,16 @@ def show_lanes(
     ).show(f"{reading.key}_{key}")
 
 
+def title(reading: Reading) -> str:
+    """What the network is called among those that it is compared with."""
+    named = {name: label for label, name in reading.others.items()}
+    return named.get(reading.name) or (reading.name if reading.name in names() else own(reading.name))
+
+
 def compared(reading: Reading) -> dict[str, Network]:
     """The network, and others on the same input: those that the page names, or untrained ones of its shape."""
     net = network(reading.name)
-    found = {called(reading.name): net}
+    found = {title(reading): net}
     if reading.others:
         return found | {label: network(name) for label, name in reading.others.items() if name != reading.name}
     settings = Settings.of(net.card)
@@ -246,7 +261,7 @@ def show_gradients(reading: Reading) -> None:
     if reading.image:
         image, words = st.columns([2, 3], gap="large")
         with image:
-            chart = saliency(found[called(reading.name)].inputs, reading.x)
+            chart = saliency(found[title(reading)].inputs, reading.x)
             show_chart(reading, "saliency", "The gradient of the answer over the image's pixels", chart)
         with words:
             st.markdown(
@@ -261,17 +276,20 @@ def show_what_if(reading: Reading) -> None:
     net, variants = network(reading.name), reading.variants()
     if not variants:
         return
-    names = [variant.name for variant in variants]
+    changed = [variant.name for variant in variants]
     values = answers(net, np.stack([variant.x for variant in variants]))
     former = answers(net, reading.x[None])[0]
     outputs = list(reading.outputs)
     shown = outputs[::-1] if net.readout == "every" and reading.direction == "left" else outputs
-    st.altair_chart(answers_map(values, names, outputs, reading.changed, "answer", shown))
-    st.markdown(f"**{changes(names, said(former, net), said(values, net))}**")
-    chosen = st.selectbox("Show one beside the former", names, key=f"{reading.key}_variant", width=320)
+    chart = answers_map(values, changed, outputs, reading.changed, "answer", shown)
+    st.altair_chart(chart, alt="The answer to every changed input")
+    st.markdown(f"**{changes(changed, said(former, net), said(values, net))}**")
+    chosen = st.selectbox(
+        "Show one beside the former", changed, key=f"{reading.key}_variant", width=320, persist_state="session"
+    )
     layer, backward = place(reading)
     before, after = st.columns(2, gap="large")
-    for column, label, x in ((before, "Former input", reading.x), (after, chosen, variants[names.index(chosen)].x)):
+    for column, label, x in ((before, "Former input", reading.x), (after, chosen, variants[changed.index(chosen)].x)):
         hidden = traced(reading.name, x).hidden[layer, backward]
         order = np.sort(
             np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))[
@@ -295,7 +313,7 @@ def told(probabilities: np.ndarray, net: Network, outputs: Sequence[str]) -> str
     if net.readout == "every":
         return "".join("1" if p > 0.5 else "0" for p in probabilities[::-1])
     best = int(probabilities.argmax())
-    return f"{outputs[best]} at {probabilities[best]:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+    return f"{outputs[best]} at {percent(probabilities[best])}"
 
 
 def show_plane(reading: Reading) -> None:
@@ -332,10 +350,13 @@ def resting(reading: Reading, run: Trace, layer: int, backward: int, states: np.
         st.caption(f"Fixed points are looked for in layers of up to {LARGEST_TO_REST} hidden units.")
         return []
     step = st.select_slider(
-        f"Fixed points, were the input for ever that of {reading.axis}", list(reading.steps), key=f"{reading.key}_rest"
+        f"Fixed points, were the input for ever that of {reading.axis}",
+        list(reading.steps),
+        key=f"{reading.key}_rest",
+        persist_state="session",
     )
     t = list(reading.steps).index(step)
-    x = reading.x[t] if layer == 0 else run.hidden[layer - 1, :, t].ravel()
+    x = run.read_by(layer)[t]
     cells = None if run.cell is None else run.cell[layer, backward]
     points = found_points(reading.name, x, layer, backward, states, cells)
     st.markdown(f"**{len(points)} fixed {'point' if len(points) == 1 else 'points'} found.** {rests(points)}")

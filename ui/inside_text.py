@@ -3,10 +3,8 @@
 import numpy as np
 
 from models.fixed_points import FixedPoint
+from models.network import Network
 from models.trace import Trace
-
-# Below this share of the largest gradient an input hardly counts any more.
-GONE = 1e-3
 
 
 def correlations(states: np.ndarray, signal: np.ndarray) -> np.ndarray:
@@ -16,18 +14,17 @@ def correlations(states: np.ndarray, signal: np.ndarray) -> np.ndarray:
     return np.divide(wanted @ deviations, sizes, out=np.zeros(states.shape[1]), where=sizes > 1e-12)
 
 
-def sums(trace: Trace, cell: str, layer: int, backward: int, unit: int) -> list[str]:
+def sums(network: Network, trace: Trace, layer: int, backward: int, unit: int) -> list[str]:
     """For each time step the cell's last equation with the real numbers of one unit in it."""
     h = trace.hidden[layer, backward, :, unit]
-    before = np.append(h[1:], 0) if backward else np.append(0, h[:-1])
+    before = _before(h, backward)
     gates = {name: values[layer, backward, :, unit] for name, values in trace.gates.items()}
-    if cell == "rnn":
-        inside = np.arctanh(np.clip(h, -1 + 1e-7, 1 - 1e-7))
+    if network.cell == "rnn":
         return [
             f"h = tanh({signed(a)}) = {signed(b)}; before it was {signed(c)}."
-            for a, b, c in zip(inside, h, before, strict=True)
+            for a, b, c in zip(_inside(network, trace, layer, backward, unit), h, before, strict=True)
         ]
-    if cell == "gru":
+    if network.cell == "gru":
         r, z, n = gates["reset"], gates["update"], gates["candidate"]
         return [
             f"r = {r[t]:.2f}, z = {z[t]:.2f}, n = {signed(n[t])}: h = (1 − {z[t]:.2f}) · {factor(n[t])} + "
@@ -35,13 +32,29 @@ def sums(trace: Trace, cell: str, layer: int, backward: int, unit: int) -> list[
             for t in range(len(h))
         ]
     c = trace.cell[layer, backward, :, unit]
-    kept = np.append(c[1:], 0) if backward else np.append(0, c[:-1])
+    kept = _before(c, backward)
     i, f, g, o = (gates[name] for name in ("input", "forget", "candidate", "output"))
     return [
         f"c = {f[t]:.2f} · {factor(kept[t])} + {i[t]:.2f} · {factor(g[t])} = {signed(c[t])}; h = {o[t]:.2f} · "
         f"tanh({signed(c[t])}) = {signed(h[t])}."
         for t in range(len(h))
     ]
+
+
+def _before(states: np.ndarray, backward: int) -> np.ndarray:
+    """The states (T, ...) that each time step begins with: those of the one before it, or 0."""
+    start = np.zeros_like(states[:1])
+    return np.concatenate([states[1:], start] if backward else [start, states[:-1]])
+
+
+def _inside(network: Network, trace: Trace, layer: int, backward: int, unit: int) -> np.ndarray:
+    """What a plain RNN's unit takes the tanh of at each time step (T,): W_ih x + b_ih + W_hh h + b_hh."""
+    direction = layer * network.num_directions + backward
+    weight_ih, weight_hh, bias_ih, bias_hh = (
+        each.detach().numpy()[unit] for each in network.recurrent.all_weights[direction]
+    )
+    states = _before(trace.hidden[layer, backward], backward)
+    return trace.read_by(layer) @ weight_ih + bias_ih + states @ weight_hh + bias_hh
 
 
 def signed(number: float) -> str:

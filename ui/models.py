@@ -8,6 +8,7 @@ from models import Network, WeightsError, load
 from models.store import WEIGHTS
 from training import runs
 from training.runs import Run
+from ui.words import escaped
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -27,6 +28,11 @@ def label(name: str) -> str:
     return run.name if run.is_readable() else name
 
 
+def own(name: str) -> str:
+    """A network that was trained here, among shipped ones: its owner may have called it like one of them."""
+    return f"{label(name)} (trained here)"
+
+
 def describe(card: dict[str, Any]) -> str:
     """A network in a few words: "bidirectional LSTM, 2 layers of 128, L2"."""
     direction = "bidirectional " if card["bidirectional"] else ""
@@ -35,11 +41,21 @@ def describe(card: dict[str, Any]) -> str:
     return f"{kind}, {layers} of {card['hidden_size']}" + (", L2" if card["weight_decay"] else "")
 
 
+def with_marks(chosen: list[str], before: list[str], marked: list[str]) -> list[str]:
+    """The chosen models where those marked in a table were `before` and are now `marked`: all others stay chosen."""
+    kept = [name for name in chosen if name in marked or name not in before]
+    return list(dict.fromkeys([*kept, *marked]))
+
+
 def model_picker(options: list[str], key: str, default: str, **looks: Any) -> str:
     """A select box of models, whose labels also stand in the page's address. Returns the chosen one's name.
 
     Where its network can't be read, the page says so and goes on with `default`; without that one, too, it ends here.
+    A link may ask for a model that is not among them.
     """
+    asked = st.query_params.get(key)
+    if key not in st.session_state and asked not in (None, *map(label, options)):
+        st.toast(f"The link asks for the model {escaped(asked[:80])}, which is not on offer here.", duration="long")
     chosen = st.selectbox(
         "Model", options, options.index(default), format_func=label, key=key, bind="query-params", **looks
     )

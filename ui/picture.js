@@ -34,6 +34,7 @@ function put(place, svg) {
   if (place.svg === svg) return;
   place.innerHTML = svg;
   place.svg = svg;
+  place.parentElement.querySelector(".tip").hidden = true; // it tells a value of the former picture
 }
 
 // Marks the time step at which the timelines of its group are.

@@ -56,7 +56,7 @@ def proof_panel(name: str, show_pair: Callable[[list[int], list[int]], None]) ->
 
 
 def _show_failure(name: str, found: Verdict, show_pair: Callable[[list[int], list[int]], None]) -> None:
-    """The addition that goes wrong, the right sum, the network's, and a button that loads it into the stepper."""
+    """The addition that goes wrong, the right sum, the network's, and a button that loads it into the page's boxes."""
     a, b = found.operands
     length = max(a.bit_length(), b.bit_length(), 1)
     st.error(f"**It fails.** {found.reason}", icon=":material/error:")
@@ -70,9 +70,9 @@ def _show_failure(name: str, found: Verdict, show_pair: Callable[[list[int], lis
     signs = ("        ", "      + ", "right = ", " said = ", "  wrong ")
     st.code("\n".join(sign + line.rjust(length + 1) for sign, line in zip(signs, lines, strict=True)), None)
     if length > addition.MAX_BITS:
-        st.caption(f"It is too long for the stepper, which takes {addition.MAX_BITS} bits.")
+        st.caption(f"It is too long for the page, which takes numbers of up to {addition.MAX_BITS} bits.")
         return
-    st.button("Load into the stepper", icon=":material/input:", on_click=show_pair, args=bits)
+    st.button("Load into the boxes above", icon=":material/input:", on_click=show_pair, args=bits)
 
 
 def _show_boxes(found: Verdict) -> None:
@@ -108,7 +108,7 @@ def _show_automaton(name: str) -> None:
         with side:
             states = len(machine.following)
             st.caption(f"{title}: {states:,} states" + (f", of which {DRAWN} are drawn" if states > DRAWN else ""))
-            st.graphviz_chart(machine.dot(DRAWN), width="content")
+            st.graphviz_chart(machine.dot(DRAWN), width="content", alt=f"{title} with {states:,} states")
     word = automaton.difference()
     if word is not None:
         a, b = (written(bits) for bits in ([x >> 1 for x in word], [x & 1 for x in word]))

@@ -20,7 +20,7 @@ from training.task import Settings
 from training.tasks import TASKS
 from ui import picture
 from ui.report_charts import Figure
-from ui.train import WORDS
+from ui.words import in_words
 
 BADGES = {HOLDS: ("green", "check_circle"), FAILS: ("red", "cancel"), DEPENDS: ("orange", "casino")}
 MIME = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml"}
@@ -54,13 +54,19 @@ def results(part: str) -> dict[str, Any] | None:
     try:
         return _read(str(path), path.stat().st_mtime_ns)
     except (OSError, ValueError):
-        st.info(f"This part has not been measured yet: run `python -m training report --only {part}`.")
+        st.info(
+            "This part has not been measured yet, or its file is damaged: "
+            f"run `python -m training report --only {part}`."
+        )
         return None
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _read(path: str, changed: int) -> dict[str, Any]:
-    return json.loads(Path(path).read_text()) | {"part": Path(path).stem}
+    content = json.loads(Path(path).read_text())
+    if not isinstance(content, dict) or not {"rows", "models"} & content.keys() or "command" not in content:
+        raise ValueError("These are no results.")
+    return content | {"part": Path(path).stem}
 
 
 def show_claim(claim: Claim) -> None:
@@ -162,4 +168,4 @@ def train_query(settings: Settings) -> dict[str, str]:
 
 def _in_address(value: Any) -> str:
     """A setting as its widget writes it into the address: of a choice that is the label."""
-    return str(value).lower() if isinstance(value, bool) else WORDS.get(value, str(value))
+    return str(value).lower() if isinstance(value, bool) else in_words(value)

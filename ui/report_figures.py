@@ -10,6 +10,7 @@ from training import reported
 from ui.report_charts import CELL_NAMES, Figure, curves, dots, heat_map, image_sheet, lengths, long_curves, long_lengths
 
 Row = dict[str, Any]
+READ = {"final": "final states", "last": "last output"}
 DECAYS = {0.0: "without weight decay", 1e-3: "with weight decay"}
 
 READ = {"final": "read where each direction ends", "last": "read at the last digit"}
@@ -27,7 +28,7 @@ def decay_name(row: Row) -> str:
 
 def recall_name(row: Row) -> str:
     """Of recall networks with both read-outs."""
-    return f"{row['hidden_size']} hidden, {row['readout']}"
+    return f"{row['hidden_size']} hidden, {READ[row['readout']]}"
 
 
 def units_name(row: Row) -> str:

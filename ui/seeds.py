@@ -10,6 +10,7 @@ from training.runs import Run
 from training.seeds import best_seed, living
 from training.stacked import StackedProgress
 from ui.charts import seed_curves, seed_dots
+from ui.words import metric_in_words
 
 POINTS = 40  # of each seed's curve, at most: 64 of them are drawn
 
@@ -28,7 +29,7 @@ def show_seeds(run: Run, _medians: list[Progress]) -> None:
     losses = _table(curves, seeds, [each.validation_loss for each in curves])
     left.altair_chart(seed_curves(losses, "validation loss"), alt="Validation loss of every seed against the step")
     shares = _table(curves, seeds, [each.metrics[metric] for each in curves])
-    name = f"validation {metric.replace('_', ' ')}"
+    name = f"validation {metric_in_words(metric)}"
     right.altair_chart(seed_curves(shares, name, share=True), alt="Validation accuracy of every seed against the step")
     now = pd.DataFrame({"seed": seeds, "value": last.metrics[metric]}).dropna()
     st.altair_chart(seed_dots(now, name), alt=f"A dot for each seed at its {name} after step {last.step}")
@@ -41,7 +42,7 @@ def summary(seeds: list[int], progress: StackedProgress) -> str:
     best = best_seed(progress)
     alive = living(progress)
     worst = min(alive, key=lambda number: (values[number], -progress.validation_loss[number]))
-    name = metric.replace("_", " ")
+    name = metric_in_words(metric)
     text = (
         f"After step {progress.step:,} of {progress.steps:,}, validation {name}: best **{values[best]:.2%}** "
         f"(seed {seeds[best]}), median **{statistics.median(values[number] for number in alive):.2%}**, "

@@ -4,7 +4,7 @@
 const PLAY_MS = 500;
 const SHADES = 256;
 const MANY_LANES = 24; // with more of them in a group only some names have room
-const HINT = "Point at a cell, or tap it, to read its value.";
+const HINT = "Point at a cell, tap it, or move there with the arrow keys, to read its value.";
 
 const timelines = new WeakMap(); // root element -> Timeline: a rerun updates the table that stands there
 const groups = new Map(); // name -> Set of the timelines that move together
@@ -24,6 +24,7 @@ class Timeline {
   constructor(root) {
     this.root = root;
     this.renders = 0;
+    this.chosen = null; // the lane whose value the arrow keys tell
     const parts = ["scroll", "grid", "cursor", "controls", "play", "range"];
     const texts = ["position", "sentence", "sizer", "legend", "readout"];
     for (const name of [...parts, ...texts]) this[name] = root.querySelector(`.${name}`);
@@ -52,11 +53,13 @@ class Timeline {
     this.lanes = data.groups.flatMap((group) => group.lanes);
     this.spoken = spokenNames(data.groups);
     if (rebuilt) this.build();
+    if (rebuilt) this.chosen = null;
     this.fill();
     if (resized) this.pause();
     if (resized) this.step = this.peers()[0]?.step ?? data.start;
     this.joinGroup();
     this.move(this.step, rebuilt);
+    if (this.chosen !== null) this.read(this.chosen, this.step);
     this.observer.observe(this.grid);
     return ++this.renders;
   }
@@ -157,7 +160,7 @@ class Timeline {
       this.cells[i].forEach((cell, t) => (cell.ariaLabel = this.value(lane, t)));
     });
     this.legend.replaceChildren(...data.scales.map(legend));
-    this.pointed?.removeAttribute("title");
+    this.forget();
     put(this.readout, HINT);
     this.fillControls();
     this.setSizes();
@@ -245,15 +248,31 @@ class Timeline {
     if (!cell) return;
     const t = Number(cell.dataset.t);
     const i = Number(cell.dataset.lane);
-    const lane = this.lanes[i];
-    const width = lane.pixels?.[t].length;
-    const pixel = width ? clamp(Math.floor((event.offsetX / cell.clientWidth) * width), width - 1) : null;
+    const width = this.lanes[i].pixels?.[t].length;
+    this.read(i, t, width ? clamp(Math.floor((event.offsetX / cell.clientWidth) * width), width - 1) : null);
+  }
+
+  read(i, t, pixel = null) {
+    const cell = this.cells[i][t];
     const where = this.where(t)[0].toLowerCase() + this.where(t).slice(1);
-    const text = `${this.spoken[i]}, ${where}: ${this.value(lane, t, pixel)}`;
+    const text = `${this.spoken[i]}, ${where}: ${this.value(this.lanes[i], t, pixel)}`;
     put(this.readout, text);
-    if (this.pointed !== cell) this.pointed?.removeAttribute("title");
+    if (this.pointed !== cell) this.forget();
     this.pointed = cell;
     cell.title = text;
+    cell.classList.toggle("chosen", i === this.chosen);
+  }
+
+  forget() {
+    this.pointed?.removeAttribute("title");
+    this.pointed?.classList.remove("chosen");
+  }
+
+  // The lane above or below, or beside it, tells its value from now on.
+  choose(by) {
+    const lanes = this.lanes.flatMap((lane, i) => (lane.kind === "rule" ? [] : [i]));
+    this.chosen = lanes[this.chosen === null ? 0 : clamp(lanes.indexOf(this.chosen) + by, lanes.length - 1)];
+    this.read(this.chosen, this.step);
   }
 
   // Moving through time ---------------------------------------------------------------------------------------------
@@ -263,6 +282,7 @@ class Timeline {
     this.pause();
     for (const peer of this.peers()) peer.pause();
     this.lead(step);
+    if (this.chosen !== null) this.read(this.chosen, this.step);
   }
 
   lead(step) {
@@ -336,14 +356,16 @@ class Timeline {
     this.play.ariaLabel = this.play.title = this.timer === null ? "Play through all time steps" : "Pause";
   }
 
-  // Arrow keys move as the eye does: to the left is later where time runs to the left.
+  // Arrow keys move as the eye does: through time, which may run to the left, and from lane to lane.
   press(event) {
     const { direction, steps, play } = this.data;
     const right = direction === "left" ? -1 : 1;
-    const moves = { ArrowRight: right, ArrowLeft: -right, Home: -steps.length, End: steps.length };
-    if (direction === "down") Object.assign(moves, { ArrowDown: 1, ArrowUp: -1 });
+    const across = [{ ArrowRight: right, ArrowLeft: -right }, { ArrowDown: 1, ArrowUp: -1 }];
+    const [moves, choices] = direction === "down" ? across.reverse() : across;
+    Object.assign(moves, { Home: -steps.length, End: steps.length });
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key in moves) this.go(this.step + moves[event.key]);
+    else if (event.key in choices) this.choose(choices[event.key]);
     else if (event.key === " " && play && event.target !== this.play) this.togglePlay();
     else return;
     event.preventDefault(); // or the page scrolls, and the range moves twice
@@ -369,6 +391,7 @@ function clamp(value, high) {
 }
 
 function number(value, percent) {
+  if (percent && value >= 0.9995 && value < 1) return "over 99.9 %"; // as `percent` in ui/words.py
   const text = percent ? `${(100 * value).toFixed(1)} %` : value.toFixed(3);
   return text.replace(/^-(?=0\.0*( |$))/, "").replace("-", "−"); // -0.000 would look like a mistake
 }

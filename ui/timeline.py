@@ -18,7 +18,7 @@ Kind = Literal["text", "heat", "image", "rule"]
 PALETTES = ("sequential", "diverging")
 DIRECTIONS = ("right", "left", "down")
 MARKS = ("", "asked", "wrong", "right", "strong")
-DECIMALS = 4  # of every value sent to the browser: finer than any colour or text it shows
+DECIMALS = 6  # of every value sent to the browser: finer than any colour or text it shows
 
 
 @dataclass(frozen=True)

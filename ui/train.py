@@ -16,10 +16,10 @@ from training.runs import ENDED, RESUMABLE, Run, RunError
 from training.seeds import MOST_SEEDS, check_seeds, is_small
 from training.task import Option, Settings, Task
 from training.tasks import TASKS
-from ui.background import ACTIVE, engine, engine_state, follow, standing
+from ui.background import ACTIVE, announce, engine, engine_state, follow, standing
 from ui.charts import learning_curves
 from ui.seeds import show_seeds
-from ui.words import duration
+from ui.words import duration, in_words, metric_in_words
 
 # What a newcomer changes first; the task's own settings follow, and all the others stand under "More settings".
 FIRST = (
@@ -45,16 +45,6 @@ MOST_UNITS_OF_SMALL = 64  # on the slider of a small task
 # Where the sliders of numbers with a fraction end; the other such numbers span powers of ten, and are typed.
 FRACTION_SLIDERS = {"state_noise": 1.0, "gradient_clipping": 10.0, "forget_bias": 10.0}
 POINTS = 300  # of a curve, at most: more can't be told apart on a screen
-WORDS = {
-    "rnn": "RNN",
-    "gru": "GRU",
-    "lstm": "LSTM",
-    "bce": "binary cross-entropy",
-    "mse": "mean squared error",
-    "cross_entropy": "cross-entropy",
-    "mnist": "MNIST",
-    "sklearn": "scikit-learn's digits",
-}
 STATES = {
     "queued": "waits for its turn",
     "running": "is training",
@@ -84,6 +74,7 @@ def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
         active = engine_state(run) in ACTIVE
         if active:
             follow(run)  # after the page was loaded anew, too
+            announce()
         st.fragment(run_every="1s" if active else None)(_show_run)(run, watch, active)
 
 
@@ -129,8 +120,8 @@ def _apply_preset(task: Task, presets: dict[str, Settings], defaults: Settings) 
 
 def _widget(task: Task, option: Option, default: Any) -> Any:
     """The widget that suits the option; nothing is drawn where there is only one choice."""
-    key, label = _key(task, option.name), option.name.replace("_", " ").capitalize()
-    common = {"key": key, "bind": "query-params", "help": f"{option.help[0].upper()}{option.help[1:]}."}
+    key, label, tip = _key(task, option.name), in_words(option.name).capitalize(), in_words(option.help)
+    common = {"key": key, "bind": "query-params", "help": f"{tip[0].upper()}{tip[1:]}."}
     if option.choices:
         if len(option.choices) == 1:
             return default
@@ -139,7 +130,7 @@ def _widget(task: Task, option: Option, default: Any) -> Any:
             option.choices,
             default=default,
             required=True,
-            format_func=lambda word: WORDS.get(word, word),
+            format_func=in_words,
             **common,
         )
     if option.low is None:
@@ -277,13 +268,8 @@ def _test_result(run: Run) -> str:
         metrics = load(run.weights).card["metrics"]
     except WeightsError as error:
         return str(error)
-    shares = [f"{_spoken(name)} **{share:.2%}**" for name, share in metrics.items() if name != "loss"]
+    shares = [f"{metric_in_words(name)} **{share:.2%}**" for name, share in metrics.items() if name != "loss"]
     return f"On the test data: {', '.join(shares)}."
-
-
-def _spoken(metric: str) -> str:
-    """A metric's name as people say it: "all_pairs_sum_accuracy" is "all pairs whole-sum accuracy"."""
-    return metric.replace("sum_", "whole-sum ").replace("_", " ")
 
 
 def _buttons(run: Run, state: str) -> None:
@@ -300,11 +286,17 @@ def _buttons(run: Run, state: str) -> None:
         if _attempt(engine().stop, run):
             follow(run)
         st.rerun()
-    if state not in ACTIVE and st.button(
-        "Discard", icon=":material/delete:", key="run_discard", help="Delete this run"
-    ):
-        _attempt(Run.delete, run)
-        st.rerun()
+    if state not in ACTIVE:
+        _delete_button(run)
+
+
+def _delete_button(run: Run) -> None:
+    """Deletes the run, once that is confirmed."""
+    with st.popover("Delete", icon=":material/delete:"):
+        st.markdown(f"Delete {run.name} with weights and curves, for good?")
+        if st.button("Delete for good", key="run_delete"):
+            _attempt(Run.delete, run)
+            st.rerun()
 
 
 def _progress(run: Run) -> list[Progress]:
@@ -317,7 +309,7 @@ def _show_curves(run: Run, curves: list[Progress]) -> None:
     """Losses and validation accuracy against the optimiser step, as in the report's figures."""
     losses = [(p.step, "training loss", p.train_loss) for p in curves]
     losses += [(p.step, "validation loss", p.validation_loss) for p in curves]
-    shares = [(p.step, _spoken(name), share) for p in curves for name, share in p.metrics.items()]
+    shares = [(p.step, metric_in_words(name), share) for p in curves for name, share in p.metrics.items()]
     left, right = st.columns(2)
     left.altair_chart(learning_curves(_table(losses), "loss"), alt="Training and validation loss against the step")
     figure = report_figure(run.settings)

@@ -1,15 +1,65 @@
-"""Numbers as people read them, in the sentences of all pages."""
+"""Numbers and settings as people read them, on all pages."""
+
+import re
+from typing import Any
+
+# Names of settings, and values that are words, which people write in another way.
+_WORDS = {
+    "rnn": "RNN",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "bce": "binary cross-entropy",
+    "mse": "mean squared error",
+    "cross_entropy": "cross-entropy",
+    "mnist": "MNIST",
+    "mnist+pen": "MNIST and pen strokes",
+    "sklearn": "scikit-learn's digits",
+    "num_layers": "layers",
+}
+
+
+def in_words(value: Any) -> str:
+    """A setting's name or value: "rnn" is "RNN", "label_smoothing" is "label smoothing", True is "yes"."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _WORDS.get(value) or str(value).replace("_", " ")
+
+
+def cell_name(cell: str, bidirectional: bool) -> str:
+    """A kind of network where there is little room: "RNN", "BiLSTM"."""
+    return f"{'Bi' if bidirectional else ''}{cell.upper()}"
+
+
+def metric_in_words(metric: str) -> str:
+    """A metric's name as people say it: "all_pairs_sum_accuracy" is "all pairs whole-sum accuracy"."""
+    return metric.replace("sum_", "whole-sum ").replace("_", " ")
+
+
+def escaped(text: str) -> str:
+    """Text that someone typed, or that came with a link, for a place where Markdown is read: it says what it is."""
+    return re.sub(r"([\\`*_\[\]<>$~]|:(?=\w))", r"\\\1", text)
 
 
 def percent(probability: float) -> str:
     """A probability as people read it; 100.0 % is left to what is certain."""
-    text = "over 99.9%" if 0.9995 <= probability < 1 else f"{probability:.1%}"
+    return spaced("over 99.9%" if 0.9995 <= probability < 1 else f"{probability:.1%}")
+
+
+def spaced(text: str) -> str:
+    """The text with a space before each per cent sign, at which no line breaks."""
     return text.replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def article(digit: int) -> str:
     """The digit with its article: "a 7", "an 8"."""
     return f"an {digit}" if digit == 8 else f"a {digit}"
+
+
+def verdict(answer: int, truth: int) -> str:
+    """Whether a digit is right, by sign, word and colour."""
+    if answer == truth:
+        return ":green[:material/check_circle: right]"
+    return f":red[:material/cancel: wrong, it is {article(truth)}]"
 
 
 def duration(seconds: float) -> str:
