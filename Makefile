@@ -14,8 +14,8 @@ help: ## List these targets
 run: $(VENV)/.installed ## Install what the app needs and start it
 	$(PY) streamlit run app.py
 
-test: $(VENV)/.installed-dev lint ## Install what the tests need, then lint and run all tests
-	$(PY) pytest
+test: $(VENV)/.installed-dev lint ## Install what the tests need, then lint and run all tests, two files at a time
+	$(PY) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev ## Check the code's style
 	$(PY) ruff check

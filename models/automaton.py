@@ -16,6 +16,7 @@ from models.streams import ONES, mixed
 
 DEPTH = 5  # columns: the states after all streams as short as that are looked at
 AHEAD = 3  # columns of a continuation
+MOST_STATES = 500  # of an automaton
 INK = "#6f7d93"  # of a drawn automaton: readable on light ground and on dark
 SYMBOLS = ("0+0", "0+1", "1+0", "1+1")
 
@@ -24,10 +25,10 @@ SYMBOLS = ("0+0", "0+1", "1+0", "1+1")
 class Automaton:
     """A machine that reads columns: `following[q][x]` is the state after symbol x = 2 a + b, `says[q][x]` the bit said.
 
-    It begins in state 0.
+    It begins in state 0. Where it has more than MOST_STATES, what follows may not be known: None.
     """
 
-    following: tuple[tuple[int, ...], ...]
+    following: tuple[tuple[int | None, ...], ...]
     says: tuple[tuple[int, ...], ...]
 
     @classmethod
@@ -40,7 +41,7 @@ class Automaton:
         )
 
     def difference(self) -> list[int] | None:
-        """The shortest stream of symbols on which the machine says a wrong bit, None where it adds."""
+        """The shortest stream of symbols on which the machine says a wrong bit, None where none is known."""
         true = Automaton.of_carries()
         seen, waiting = {(0, 0)}, deque([(0, 0, [])])
         while waiting:
@@ -49,7 +50,7 @@ class Automaton:
                 if self.says[mine][x] != true.says[carry][x]:
                     return [*word, x]
                 pair = self.following[mine][x], true.following[carry][x]
-                if pair not in seen:
+                if pair[0] is not None and pair not in seen:
                     seen.add(pair)
                     waiting.append((*pair, [*word, x]))
         return None
@@ -76,23 +77,32 @@ class Automaton:
 
 @torch.inference_mode()
 def extract(network: Network) -> Automaton:
-    """The automaton of a network that reads in one direction, from its states after short and after mixed streams."""
-    states = _states(network)
-    kinds = _behaviours(network, states)
-    number: dict[bytes, int] = {}
-    first: list[int] = []
-    for index, kind in enumerate(kinds):
-        if kind not in number:
-            number[kind] = len(number)
-            first.append(index)
+    """The automaton of a network that reads in one direction.
+
+    Its states are those after short and after mixed streams, and what follows them, until nothing new does. Of states
+    that are put together the first one met stands for all.
+    """
+    numbers: dict[bytes, int] = {}
     following, says = [], []
-    representatives = chosen(states, torch.tensor(first))
-    said, after = read_on(network, torch.arange(4).repeat(len(first)), repeated(representatives, 4))
-    after_kinds = _behaviours(network, after)
-    for q in range(len(first)):
-        following.append(tuple(number.get(kind, q) for kind in after_kinds[4 * q : 4 * q + 4]))
-        says.append(tuple((said[4 * q : 4 * q + 4] > 0).int().tolist()))
+    states = _states(network)
+    new = _numbered(_behaviours(network, states), numbers)
+    while new:
+        said, after = read_on(network, torch.arange(4).repeat(len(new)), repeated(chosen(states, torch.tensor(new)), 4))
+        kinds = _behaviours(network, after)
+        states, new = after, _numbered(kinds, numbers)
+        following += [tuple(map(numbers.get, kinds[i : i + 4])) for i in range(0, len(kinds), 4)]
+        says += [tuple(row) for row in (said > 0).int().view(-1, 4).tolist()]
     return Automaton(tuple(following), tuple(says))
+
+
+def _numbered(kinds: list[bytes], numbers: dict[bytes, int]) -> list[int]:
+    """Number the kinds of states that have none, up to MOST_STATES; returns where each of them is met first."""
+    first = []
+    for index, kind in enumerate(kinds):
+        if kind not in numbers and len(numbers) < MOST_STATES:
+            numbers[kind] = len(numbers)
+            first.append(index)
+    return first
 
 
 def _states(network: Network) -> State:

@@ -54,9 +54,11 @@ def fixed_points(
         settled = torch.vmap(step)(settled)
     found = _newton(step, torch.cat([settled, starts]))
     points: list[FixedPoint] = []
+    kept: list[Tensor] = []
     for state in found:
-        if any(np.abs(state.numpy()[: network.hidden_size] - point.state).max() < SAME for point in points):
+        if any((state - other).abs().max() < SAME for other in kept):
             continue
+        kept.append(state)
         eigenvalues = torch.linalg.eigvals(torch.func.jacrev(step)(state)).numpy()
         order = np.argsort(-np.abs(eigenvalues))
         points.append(FixedPoint(state.numpy()[: network.hidden_size], eigenvalues[order]))

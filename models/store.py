@@ -71,7 +71,7 @@ def load(name_or_path: str | Path) -> Network:
     expected = {name: tensor.shape for name, tensor in _tensors(network).items()}
     if expected != {name: tensor.shape for name, tensor in tensors.items()}:
         raise WeightsError(f"{path.name}: the tensors do not fit the network that its card describes.")
-    network.load_state_dict({_inside(name): tensor for name, tensor in tensors.items()})
+    network.load_state_dict({_inside(name): tensor for name, tensor in tensors.items()}, assign=True)
     network.card = about
     return network.eval()
 
@@ -117,14 +117,15 @@ def _card(metadata: dict[str, str], path: Path) -> dict[str, Any]:
 
 
 def _build(card: dict[str, Any], path: Path) -> Network:
-    """An untrained network of the shape on the card, refused before it can fill the memory."""
+    """A network of the shape on the card, without numbers: it takes no memory until it has those of a file."""
     sizes = [card[name] for name in ("input_size", "output_size", "hidden_size", "num_layers")]
     if not all(type(size) is int and size > 0 for size in sizes) or type(card["bidirectional"]) is not bool:
         raise WeightsError(f"{path.name}: the sizes on the card must be whole numbers above 0.")
     if (max(sizes) ** 2) * card["num_layers"] > MAX_PARAMETERS:
         raise WeightsError(f"{path.name}: the network on the card is larger than this lab loads.")
     try:
-        return Network(**{name: card[name] for name in SHAPE})
+        with torch.device("meta"):
+            return Network(**{name: card[name] for name in SHAPE})
     except (ValueError, TypeError) as error:
         raise WeightsError(f"{path.name}: {error}") from error
 

@@ -13,13 +13,15 @@ class Verdict:
     """What is known of an adder. `kind` is one of three, never mixed:
 
     "proved": it adds operands of every length correctly, and `proof` shows it; "fails": it adds the pair `operands`
-    wrongly, as really running it has shown; "undecided": neither was found. `search` says what was tried.
+    wrongly when it reads `length` bits of each, as really running it has shown; "undecided": neither was found.
+    `search` says what was tried.
     """
 
     kind: str
     operands: tuple[int, int] | None
     search: Search
     proof: Proof | None
+    length: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a card; operands as text, since they may be longer than JSON's numbers."""
@@ -38,8 +40,10 @@ class Verdict:
                 "side of 0."
             )
         if self.kind == "fails":
-            bits = max(1, *(side.bit_length() for side in self.operands))
-            return f"It adds a pair of {bits} {'bit' if bits == 1 else 'bits'} wrongly."
+            return f"It adds a pair of {self.length} {'bit' if self.length == 1 else 'bits'} wrongly."
+        if self.search.pair is not None:
+            bits = len(self.search.pair[0])
+            return f"Not decided: a pair of {bits} bits was added wrongly among others, but correctly by itself."
         if self.proof is None:
             return f"Not decided: no error was found in {tried}, and the proof is for one layer and one direction."
         return (
@@ -69,19 +73,21 @@ def verdict(network: Network) -> Verdict:
         if proof.holds:
             return Verdict("proved", None, search, proof)
     search = find_error(network, longer=search)
-    operands = _confirmed(network, search) if search.pair else None
-    if operands is not None:
-        return Verdict("fails", operands, search, None)
+    confirmed = _confirmed(network, search) if search.pair else None
+    if confirmed is not None:
+        a, b, length = confirmed
+        return Verdict("fails", (a, b), search, None, length)
     return Verdict("undecided", None, search, proof)
 
 
-def _confirmed(network: Network, search: Search) -> tuple[int, int] | None:
-    """The pair as numbers that the network adds wrongly when it reads them with no leading zeros and really runs.
+def _confirmed(network: Network, search: Search) -> tuple[int, int, int] | None:
+    """The pair as numbers, and how many bits of each the network reads when it really runs and adds them wrongly.
 
-    Where it takes the pair's leading zeros to err, a one before them has the network read them; what it says up to
-    there stays the same, unless it reads from both ends.
+    As a rule without leading zeros. Where it takes those of the pair to err, a one before them has the network read
+    them; what it says up to there stays the same, unless it reads from both ends: then the zeros must stay.
     """
     a, b = (number(bits) for bits in search.pair)
     above = 1 << len(search.pair[0])
     pairs = [(a, b), (a | above, b), (a | above << 1, b)]
-    return next((pair for pair in pairs if is_wrong(network, *pair)), None)
+    tried = [(*pair, max(1, *(side.bit_length() for side in pair))) for pair in pairs]
+    return next((each for each in (*tried, (a, b, len(search.pair[0]))) if is_wrong(network, *each)), None)

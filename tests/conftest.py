@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests import live
 
+# One thread for each process, before torch is loaded: on small networks more gain nothing, and tests run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Every run of the tests tries the same examples; a slow machine is no failure.
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("seeded")

@@ -44,10 +44,11 @@ def test_models_do_not_know_training() -> None:
         assert "training" not in packages(ast.parse(path.read_text())), path
 
 
-def test_charts_know_no_streamlit() -> None:
-    tree = ast.parse((ROOT / "ui" / "charts.py").read_text())
-    assert "streamlit" not in packages(tree)
-    assert not {module for module in imports(tree) if module.startswith("ui.")}
+def test_charts_and_words_know_no_streamlit() -> None:
+    for name, known in (("charts", {"ui.words", "ui.words.percent"}), ("words", set())):
+        tree = ast.parse((ROOT / "ui" / f"{name}.py").read_text())
+        assert "streamlit" not in packages(tree)
+        assert {module for module in imports(tree) if module.startswith("ui.")} == known
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=name_of)

@@ -1,10 +1,14 @@
 """The automaton of an adder, against the machine that carries."""
 
+import itertools
+
 import pytest
+import torch
 
 from models import CELLS, Network, load
-from models.automaton import Automaton, extract
+from models.automaton import AHEAD, Automaton, extract
 from models.search import is_wrong
+from models.streams import BITS
 
 
 def test_the_carry_machine_adds() -> None:
@@ -22,6 +26,36 @@ def test_a_network_that_adds_is_that_machine() -> None:
     assert len(machine.following) == 2
     assert machine.difference() is None
     assert machine == Automaton.of_carries()
+
+
+def behaviour(machine: Automaton, state: int) -> list[int]:
+    """What the machine says on all words of AHEAD symbols from this state on."""
+    said = []
+    for word in itertools.product(range(4), repeat=AHEAD):
+        here = state
+        for x in word:
+            said.append(machine.says[here][x])
+            here = machine.following[here][x]
+    return said
+
+
+@pytest.mark.parametrize("name", ["addition-bce-h2", "addition-bce-h5", "addition-mse-h2", "addition-mse-h5"])
+def test_every_arrow_leads_to_what_the_network_does_next(name: str) -> None:
+    machine, network = extract(load(name)), load(name)
+    behaviours = [behaviour(machine, state) for state in range(len(machine.following))]
+    assert len(set(map(tuple, behaviours))) == len(behaviours), "states are told apart by what is said after them"
+    words = torch.tensor(list(itertools.product(range(4), repeat=AHEAD)))
+    with torch.inference_mode():
+        assert behaviours[0] == (network(BITS[words].float()) > 0).long().flatten().tolist()
+
+
+def test_a_machine_of_too_many_states_leaves_arrows_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.automaton.MOST_STATES", 3)
+    machine = extract(load("addition-bce-h5"))
+    assert len(machine.following) == 3
+    assert None in [after for row in machine.following for after in row]
+    machine.difference()
+    assert "None" not in machine.dot()
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -40,7 +40,7 @@ def test_a_run_goes_on_through_other_pages_and_a_reload_and_its_network_then_rea
     page: Page, server: live.Server
 ) -> None:
     train(page, f"{server.url}/digits?digits_tab=Train&{SMALL}")
-    expect(page.get_by_text("gru-1x64-sklearn is training:")).to_be_visible()
+    expect(page.get_by_test_id("stCaptionContainer").get_by_text("gru-1x64-sklearn is training:")).to_be_visible()
     address = page.url
     page.get_by_role("link", name="Recall").click()
     expect(page.locator(".digit")).to_be_visible()

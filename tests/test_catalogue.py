@@ -208,3 +208,12 @@ def test_two_things_never_have_one_name() -> None:
         first.rename("digits-gru")
     with pytest.raises(RunError, match="A name has 1 to 80 characters"):
         first.rename("**bold**")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"steps": 0}, {"step": 0}, {"seconds": -1.0}, {"metrics": {"bit_accuracy": 50}}, {"metrics": {}}]
+)
+def test_an_uploads_curves_that_make_no_sense_are_left_out(odd: dict[str, object], tmp_path: Path) -> None:
+    curves = load("addition-bce-h2").card["curves"]
+    run = upload(weights(tmp_path / "odd.safetensors", curves=[*curves[:-1], curves[-1] | odd]), "odd.safetensors")
+    assert run.progress() == []

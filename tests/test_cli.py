@@ -88,12 +88,31 @@ def test_a_checkpointed_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["sweep", "addition"], "--folder"),
         (["train", "addition", *HUGE, "--out", "x"], "GB of memory"),
         (["sweep", "addition", *HUGE, "--folder", "x"], "GB of memory"),
+        (["sweep", "addition", "--seeds", "3000000000", "--folder", "x"], "100,000 are the most"),
+        (["evaluate", "digits-rnn", "--all"], "not both"),
+        (["pretrain", "digits-rnn", "--verdicts"], "name no model"),
+        (["run", "no/such/folder"], "holds no run"),
     ],
 )
 def test_bad_input_ends_with_status_1_and_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in ends_with_one_line(arguments, capsys)
+
+
+def test_a_folder_is_no_file_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = ["--out", str(tmp_path / "a.safetensors")]
+    for arguments in (["--out", str(tmp_path)], [*file, "--checkpoint", str(tmp_path)]):
+        assert "is a folder: name a file in it" in ends_with_one_line(["train", "addition", *QUICK, *arguments], capsys)
+
+
+@pytest.mark.parametrize("facts", ["{}", '{"name": "x", "settings": {"task": "zzz"}}', "[]"])
+def test_a_folder_without_a_run_is_one_line_and_stays_as_it_is(
+    facts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.json").write_text(facts)
+    assert "holds no run" in ends_with_one_line(["run", str(tmp_path)], capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from models import Network, WeightsError
 from training.adam import Adam
 from training.fit import DivergedError, Progress, build, fit, learning_rate
 from training.metrics import LOSSES
+from training.options import change
 from training.task import Data, Examples, Settings
 from training.tasks import TASKS, addition
 
@@ -90,7 +91,7 @@ def test_a_stopped_run_resumes_to_the_same_weights(tmp_path: Path, taken: int, c
     resumed = build(settings)
     rest = list(fit(resumed, data, settings, validate_every=7, checkpoint=checkpoint))
     assert_same_weights(whole, resumed)
-    assert [p.step for p in rest] == [p.step for p in progress][taken:]
+    assert [p.step for p in rest] == [p.step for p in progress][taken - 1 :], "the last one was not asked beyond"
     assert rest[-1].validation_loss == progress[-1].validation_loss
 
 
@@ -179,3 +180,19 @@ def test_the_forget_bias_opens_the_forget_gates_and_nothing_else() -> None:
     torch.testing.assert_close(change, torch.tensor([0.0] * 6 + [2.0] * 6 + [0.0] * 12))
     assert torch.equal(opened.recurrent.bias_hh_l0, plain.recurrent.bias_hh_l0)
     assert_same_weights(build(replace(SMALL, cell="gru")), build(replace(SMALL, cell="gru", forget_bias=2.0)))
+
+
+def test_a_break_before_the_last_progress_is_kept_repeats_it(tmp_path: Path) -> None:
+    """Whoever trains may be interrupted between two progresses: none of those on the curve may be missing."""
+    settings = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=1, hidden_size=4)
+    data, network = TASKS["addition"].load_data(settings), build(settings)
+    for progress in fit(network, data, settings, checkpoint=tmp_path / "c"):
+        if progress.step == progress.steps:
+            break
+    again = [each.step for each in fit(build(settings), data, settings, checkpoint=tmp_path / "c")]
+    assert again == [progress.steps]
+
+
+def test_a_setting_that_a_task_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="The task addition has no setting 'A = 1'"):
+        change(TASKS["addition"].defaults, {"A = 1": 2})

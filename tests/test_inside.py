@@ -146,3 +146,15 @@ def test_the_plane_holds_as_much_as_it_says(units: int, steps: int) -> None:
 def test_one_unit_has_no_plane() -> None:
     with pytest.raises(ValueError, match="no plane"):
         plane(np.zeros((4, 1)))
+
+
+def test_points_that_differ_in_the_cell_state_only_are_two() -> None:
+    """The forget gate is open, so the cell state rests wherever it is; h is its tanh, which saturates."""
+    network = Network(1, 1, cell="lstm", hidden_size=1, readout="every").eval()
+    with torch.no_grad():
+        for parameter in network.recurrent.parameters():
+            parameter.zero_()
+        network.recurrent.bias_ih_l0.copy_(torch.tensor([-50.0, 50.0, 0.0, 50.0]))  # input, forget, candidate, output
+    states = np.array([[1.0], [1.0]])
+    points = fixed_points(network, np.zeros(1), 0, 0, states, cells=np.array([[12.0], [15.0]]))
+    assert sum(point.state[0] > 0.9999 for point in points) >= 2

@@ -15,7 +15,7 @@ from training.tasks import TASKS, recall
     ("sequence", "expected"), [([1, 2, 4, 8, 0, 2], 2), ([1, 6, 0, 1], 6), ([7, 0, 5, 3, 9, 9, 4, 5], 0)]
 )
 def test_the_reports_examples_at_index_1(sequence: list[int], expected: int) -> None:
-    assert recall.target(sequence, 1) == expected
+    assert sequence[1] == expected
     assert recall.encode(sequence).argmax(-1).tolist() == sequence
 
 
@@ -23,7 +23,7 @@ def test_the_reports_examples_at_index_1(sequence: list[int], expected: int) -> 
 def test_every_batch_has_one_length_and_the_digit_at_the_index(index: int, seed: int) -> None:
     for digits, targets in recall.generate(index, elements_in_batch=4, num_batches=6, seed=seed):
         assert max(3, index + 1) <= digits.shape[1] <= 10
-        assert targets.tolist() == [recall.target(row, index) for row in digits.tolist()]
+        assert targets.tolist() == [row[index] for row in digits.tolist()]
 
 
 def test_lengths_are_uniform_from_3_to_10() -> None:
@@ -94,7 +94,7 @@ def test_every_question_is_one_more_element_and_the_target_the_digit_there(low: 
         assert low <= elements.shape[1] - 1 <= low + more
         for (*sequence, asked), expected in zip(elements.tolist(), targets.tolist(), strict=True):
             assert asked < min(len(sequence), 10)
-            assert recall.target(sequence, asked) == expected
+            assert sequence[asked] == expected
 
 
 def test_every_index_that_there_is_is_asked_for_as_often() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from training.metrics import LOSSES
 from training.runs import DAMAGED, Run, RunError
 from training.task import Settings
 from training.tasks import TASKS
-from training.worker import NICENESS, execute
+from training.worker import NICENESS, _train, execute
 
 ROOT = Path(__file__).parents[1]
 QUICK = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=2, hidden_size=4)
@@ -325,6 +326,55 @@ def test_a_run_that_was_started_elsewhere_is_told_nothing(engine: Engine) -> Non
         for order, word in ((engine.pause, "pause"), (engine.stop, "stop")):
             with pytest.raises(RunError, match=f"by hand was started elsewhere.*: {word} it there"):
                 order(run)
+
+
+def test_a_look_at_a_deleted_run_does_not_bring_its_folder_back() -> None:
+    run = runs.create(QUICK, "gone")
+    run.delete()
+    assert not run.is_locked()
+    assert not run.folder.exists()
+
+
+def test_two_who_look_at_once_do_not_take_each_other_for_the_one_who_trains() -> None:
+    run = runs.create(QUICK, "idle")
+    with ThreadPoolExecutor(4) as pool:
+        assert not any(pool.map(lambda _: run.is_locked(), range(400)))
+
+
+def test_a_run_that_is_renamed_while_it_trains_has_its_new_name_on_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.create(QUICK, "old")
+    monkeypatch.setattr("training.worker._train", lambda run: (Run(run.folder).rename("new"), _train(run)))
+    execute(run)
+    assert run.network().card["name"] == "new"
+
+
+def test_what_is_renamed_has_the_new_name_at_once() -> None:
+    run = runs.create(QUICK, "old")
+    run.rename("new")
+    assert run.name == "new"
+
+
+def test_a_run_without_a_network_is_not_ended_for_the_sake_of_its_best() -> None:
+    run = runs.create(QUICK, "young")
+    with pytest.raises(RunError, match="no network to keep yet"):
+        execute(run, keep_best=True)
+    assert run.state() == "queued"
+
+
+def test_a_process_that_cannot_be_started_is_a_failed_run_and_the_engine_goes_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    first, second = runs.create(QUICK, "first"), runs.create(QUICK, "second")
+    with monkeypatch.context() as patched:
+        patched.setattr(Engine, "_spawn", staticmethod(refuse))
+        engine.submit(first)
+    assert engine.state(first) == "failed"
+    assert "No process could be started for it (Resource temporarily unavailable)" in engine.message(first)
+    engine.submit(second)
+    wait_for(lambda: engine.state(second) == "finished")
 
 
 def test_rename_and_delete() -> None:

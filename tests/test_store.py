@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from models import Network, WeightsError, load, names, save
-from models.store import write
+from models.store import _build, write
 
 
 def saved(path: Path, **shape: object) -> Network:
@@ -170,3 +170,13 @@ def test_names_are_in_natural_order() -> None:
     recall = [name for name in names("recall") if name.startswith("recall-i")]
     assert recall == sorted(recall, key=lambda name: [int(part[1:]) for part in name.split("-")[1:]])
     assert set(names("recall") + names("digits") + names("addition")) == set(names())
+
+
+def test_a_card_that_asks_for_gigabytes_is_refused_before_they_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    saved(path)
+    huge = {"input_size": 10_000, "hidden_size": 10_000, "cell": "lstm", "bidirectional": True}
+    lie = load(path).card | huge
+    assert all(parameter.is_meta for parameter in _build(lie, path).parameters())
+    rewritten(path, card=lie)
+    refused(path, "do not fit")

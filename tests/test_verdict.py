@@ -1,5 +1,7 @@
 """Verdicts on adders: none that errs is ever called proved, however rarely it errs; right ones are."""
 
+import sys
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,8 +9,10 @@ from torch import Tensor
 from models import CELLS, Network, load, names, verdict
 from models.affine import Affine
 from models.proof import Adder, Proof, _cut, prove
-from models.search import is_wrong, number
+from models.search import Search, is_wrong, number
 from models.streams import columns, mixed
+
+MODULE = sys.modules["models.verdict"]  # `models.verdict` is the function
 
 
 def latch_adder(keeps: float, seed: int | None = None, rest: float = 0.0) -> Network:
@@ -182,6 +186,41 @@ def followed(network: Network, proof: Proof, symbols: Tensor) -> bool:
             state = network.recurrent(torch.stack([symbol >> 1, symbol & 1]).float()[None, None], state[None])[1][0]
         carry = (int(symbol).bit_count() + carry) // 2
     return True
+
+
+def test_weights_with_which_float32_has_no_sum_are_never_proved() -> None:
+    """The third unit is inf - inf in float32, where the network runs, and a harmless -1 in float64."""
+    ideal, network = load("addition-ideal-h2"), Network(2, 1, cell="rnn", hidden_size=3, readout="every").eval()
+    with torch.no_grad():
+        for name, parameter in network.recurrent.named_parameters():
+            parameter.zero_()
+            own = getattr(ideal.recurrent, name)
+            parameter[tuple(map(slice, own.shape))] = own
+        network.recurrent.weight_ih_l0[2] = -3e38
+        network.recurrent.bias_hh_l0[2] = 3e38
+        network.recurrent.weight_hh_l0[2, 1] = 3e38
+        network.linear.weight.zero_()[:, :2] = ideal.linear.weight
+        network.linear.bias.copy_(ideal.linear.bias)
+    assert is_wrong(network, 3, 3)
+    assert not prove(network).holds
+
+
+@pytest.mark.parametrize("length", [6, 8])
+def test_a_pair_that_is_wrong_with_leading_zeros_only_keeps_them(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    network = Network(2, 1, hidden_size=3, bidirectional=True, readout="every").eval()
+    pair = [1, 1, 0, 1, 0, 1, 0, 0][:length], [1, 1, 0, 1, 0, 1, 0, 0][:length]
+    monkeypatch.setattr(MODULE, "find_error", lambda network, longer: Search(pair, 5, 1, 64))
+    monkeypatch.setattr(MODULE, "is_wrong", lambda network, a, b, bits: (a, b, bits) == (43, 43, length))
+    found = verdict(network)
+    assert (found.kind, found.operands, found.length) == ("fails", (43, 43), length)
+    assert found.reason == f"It adds a pair of {length} bits wrongly."
+
+
+def test_a_pair_that_is_right_by_itself_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MODULE, "is_wrong", lambda *_: False)
+    found = verdict(Network(2, 1, hidden_size=3, readout="every").eval())
+    assert found.kind == "undecided"
+    assert "wrongly among others, but correctly by itself" in found.reason
 
 
 def test_the_same_network_gets_the_same_verdict() -> None:

@@ -70,9 +70,11 @@ def run_train(chosen: argparse.Namespace) -> None:
     settings = change(task.defaults, {name: new for name, new in given.items() if new is not None})
     check_seeds(settings, chosen.seeds)
     check_data(settings, chosen.seeds)
-    _check_writable(chosen.out)  # before the training, so that it is not in vain
+    for path in filter(None, (chosen.out, chosen.checkpoint)):
+        _check_writable(path)  # before the training, so that it is not in vain
     network, settings, curves = (_train_one if chosen.seeds == 1 else _train_seeds)(settings, chosen)
-    certify(network, settings, curves, command=f"python -m training {' '.join(sys.argv[1:])}")
+    device = None if chosen.seeds == 1 else "cpu"  # that of `fit_stacked`
+    certify(network, settings, curves, f"python -m training {' '.join(sys.argv[1:])}", device)
     network.card |= {"seeds_tried": chosen.seeds} if chosen.seeds > 1 else {}
     save(network, chosen.out)
     _print_metrics([(str(chosen.out), network.card["metrics"], None)], chosen.json)
@@ -107,6 +109,8 @@ def _check_trained(curves: list[Any], checkpoint: Path | None) -> None:
 
 
 def _check_writable(path: Path) -> None:
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file in it.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -123,6 +127,8 @@ def run_run(chosen: argparse.Namespace) -> None:
 
 def run_evaluate(chosen: argparse.Namespace) -> None:
     """Measure models on their test data, the shipped ones against the figures they must reach."""
+    if chosen.all and chosen.model:
+        raise ValueError("Name the models to evaluate, or give --all, not both.")
     wanted = list(recipes()) if chosen.all else chosen.model
     if not wanted:
         raise ValueError("Name the models to evaluate, or give --all; `python -m training list` names them.")
@@ -141,6 +147,8 @@ def run_pretrain(chosen: argparse.Namespace) -> None:
     unknown = [name for name in chosen.model if name not in recipes()]
     if unknown:
         raise ValueError(f"There is no recipe for {', '.join(unknown)}; the recipes are: {', '.join(recipes())}.")
+    if chosen.verdicts and chosen.model:
+        raise ValueError("--verdicts renews those of all adders: name no model with it.")
     if chosen.verdicts:
         write_verdicts()
     for name in [] if chosen.verdicts else chosen.model or recipes():

@@ -197,14 +197,18 @@ def _curves(about: dict[str, Any]) -> list[Progress]:
     expected = {field.name for field in fields(Progress)}
     if not isinstance(lines, list) or len(lines) > MOST_PROGRESS:
         return []
-    if not all(isinstance(line, dict) and set(line) == expected and _finite(line) for line in lines):
+    if not all(isinstance(line, dict) and set(line) == expected and _makes_sense(line) for line in lines):
         return []
     return [Progress(**line) for line in lines]
 
 
-def _finite(line: dict[str, Any]) -> bool:
-    """Whether all values of a progress are finite numbers."""
-    if not isinstance(line["metrics"], dict) or not all(isinstance(name, str) for name in line["metrics"]):
+def _makes_sense(line: dict[str, Any]) -> bool:
+    """Whether all values of a progress are finite numbers in their ranges, and the metrics fractions."""
+    metrics = line["metrics"]
+    if not isinstance(metrics, dict) or not metrics or not all(isinstance(name, str) for name in metrics):
         return False
-    values = [*line["metrics"].values(), *(value for name, value in line.items() if name != "metrics")]
-    return all(type(value) in (int, float) and math.isfinite(value) for value in values)
+    numbers = [*metrics.values(), *(number for name, number in line.items() if name != "metrics")]
+    if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        return False
+    in_order = 1 <= line["step"] <= line["steps"] and line["epoch"] >= 1 and line["seconds"] >= 0
+    return in_order and all(0 <= share <= 1 for share in metrics.values())

@@ -144,7 +144,15 @@ class Engine:
                 return
             self._leave_queue(run)
             if run.folder.exists():  # it may have been deleted while it waited
-                self._children[run] = self._spawn(run, *["--keep-best"] * closing)
+                self._start(run, *["--keep-best"] * closing)
+
+    def _start(self, run: Run, *options: str) -> None:
+        """Start a process for the run; where there is none to be had, the run has failed, and can be resumed."""
+        try:
+            self._children[run] = self._spawn(run, *options)
+        except OSError as error:
+            with contextlib.suppress(RunError, OSError):  # the disk may be what is full
+                run.set_state("failed", f"No process could be started for it ({error.strerror or error}): try again.")
 
     @staticmethod
     def _spawn(run: Run, *options: str) -> subprocess.Popen[str]:

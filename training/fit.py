@@ -102,9 +102,10 @@ def fit(
 ) -> Iterator[Progress]:
     """Train `network` in place, and yield progress every `validate_every` steps (None: ten times an epoch).
 
-    Adam, with L2 regularisation as its weight decay. With a `checkpoint` file the whole state is written there at
-    every progress; where the file exists, training goes on from it, to the same weights as without the break.
-    Training is repeatable: batches depend on the seed and the epoch only. Raises DivergedError when the loss does.
+    Adam, with L2 regularisation as its weight decay. With a `checkpoint` file the whole state is written there after
+    every progress, when the next is asked for; where the file exists, training goes on from it, to the same weights as
+    without the break. Training is repeatable: batches depend on the seed and the epoch only. Raises DivergedError when
+    the loss does.
     """
     steps_per_epoch = data.train.num_batches(settings.batch_size)
     steps = steps_per_epoch * settings.epochs
@@ -120,14 +121,14 @@ def fit(
     for x, y in _batches(data, settings, step, steps_per_epoch):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, steps)
-        seen = TASKS[settings.task].augment(x.to(device), settings, step)
+        seen = TASKS[settings.task].augment(x, settings, step).to(device)
         losses.append(_train_step(network, optimizer, seen, y.to(device), settings, step, steps))
         step += 1
         if step % validate_every == 0 or step == steps:
-            progress = _progress(network, data, settings, step, steps, losses, time.monotonic() - began)
+            yield _progress(network, data, settings, step, steps, losses, time.monotonic() - began)
+            # Not before whoever trains has kept that progress: a break between the two repeats it, and loses nothing.
             if checkpoint:
                 _save(checkpoint, network, optimizer, settings, step)
-            yield progress
             losses = []
     network.to("cpu").eval()
 

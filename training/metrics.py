@@ -57,5 +57,5 @@ def evaluate(
             right.setdefault(name, []).append(answers.flatten())
     network.train(training)
     return {"loss": total / len(examples)} | {
-        name: torch.cat(answers).double().mean().item() for name, answers in right.items()
+        name: torch.cat(answers).cpu().double().mean().item() for name, answers in right.items()
     }

@@ -42,12 +42,15 @@ def value(settings: Settings, option: Option) -> Any:
 def change(settings: Settings, values: dict[str, Any]) -> Settings:
     """A copy of the settings with other values of some options, checked.
 
-    Raises ValueError, in one sentence, for a value out of its range or values that do not go together.
+    Raises ValueError, in one sentence, for a value out of its range, one that the task has no setting for, or values
+    that do not go together.
     """
     own = {field.name for field in fields(Settings)}
     changed = replace(settings, **{name: new for name, new in values.items() if name in own})
     changed = changed.with_data(**{name: new for name, new in values.items() if name not in own})
     task = TASKS[settings.task]
+    if unknown := changed.data.keys() - {option.name for option in task.options}:
+        raise ValueError(f"The task {task.name} has no setting {min(unknown, key=str)!r}.")
     for option in options(task):
         option.check(value(changed, option))
     task.check(changed)

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,6 +35,7 @@ STATES = ("queued", "running", "paused", "stopped", "finished", "failed", "inter
 RESUMABLE = ("paused", "interrupted", "failed")
 ENDED = ("stopped", "finished")
 DAMAGED = "Its status.json is damaged: resume it, or delete it."
+LOOKING = threading.Lock()  # one looks at a time: two would each take the other for the one who trains
 Line = TypeVar("Line", Progress, StackedProgress)
 NAME = re.compile(r"[\w .,+()-]{1,80}")  # nothing that a page would take for markup
 
@@ -145,8 +147,10 @@ class Run:
 
     def is_locked(self) -> bool:
         """Whether a process is training this run."""
+        if not self.folder.is_dir():
+            return False  # and to lock it would make it anew
         try:
-            with self.lock(timeout=0):
+            with LOOKING, self.lock(timeout=0):
                 return False
         except Timeout:
             return True
@@ -191,6 +195,7 @@ class Run:
         if name != self.name and name in _taken():
             raise RunError(f"Another run or a shipped model is called {name} already: choose another name.")
         _write_json(self.folder / "run.json", self.facts | {"name": name})
+        self.__dict__.pop("facts", None)  # they are read anew
 
     def delete(self) -> None:
         """Remove its folder. Raises RunError while it is being trained."""

@@ -8,7 +8,6 @@ alone, to rounding. Shapes are written (S, B, T, features).
 
 import itertools
 import json
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -189,10 +188,9 @@ def fit_stacked(
             if step % validate_every == 0 or step == steps:
                 validation = live if step < steps else _Sequences([each.validation for each in data])
                 metrics = _evaluate(network, validation, settings)
-                progress = _progress(metrics, settings, step, steps, losses, time.monotonic() - began)
+                yield _progress(metrics, settings, step, steps, losses, time.monotonic() - began)
                 if checkpoint:
                     _save(checkpoint, network, optimizer, settings, seeds, step)
-                yield progress
                 losses = []
 
 
@@ -383,11 +381,6 @@ def _evaluate(network: StackedNetwork, sequences: _Sequences, settings: Settings
             sums[name] = sums.get(name, 0) + torch.where(counts, _of_sequences(value.double()), 0).sum(dim=1)
     totals = torch.tensor([len(each) for each in sequences.examples])
     return {name: (total / totals).tolist() for name, total in sums.items()}
-
-
-def finite(values: Sequence[float]) -> list[float]:
-    """Those that are numbers: the seeds that have not diverged."""
-    return [value for value in values if math.isfinite(value)]
 
 
 @torch.inference_mode()

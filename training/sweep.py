@@ -36,6 +36,7 @@ Result = dict[str, Any]
 Work = Callable[[Cell], Result]
 PATIENCE = 10  # seconds within which a Dask scheduler must answer
 # A worker that dies takes its whole pool of processes with it; what dies this often will not get well by itself.
+MOST_CELLS = 100_000  # of one sweep
 ATTEMPTS = 5
 
 
@@ -47,8 +48,10 @@ def grid(settings: Settings, axes: dict[str, Sequence[Any]]) -> list[Settings]:
     """`settings` with every combination of the axes' values, the last axis running fastest.
 
     `grid(settings, {"hidden_size": [64, 128], "seed": [0, 1, 2]})` are six settings. Raises ValueError, in one
-    sentence, for a value out of its range.
+    sentence, for a value out of its range, or more than MOST_CELLS settings.
     """
+    if (count := math.prod(map(len, axes.values()))) > MOST_CELLS:
+        raise ValueError(f"These are {count:,} trainings, and {MOST_CELLS:,} are the most of one sweep.")
     combinations = itertools.product(*axes.values())
     return [change(settings, dict(zip(axes, values, strict=True))) for values in combinations]
 

@@ -44,9 +44,13 @@ def execute(run: Run, supervised: bool = False, keep_best: bool = False) -> None
     """Train `run`, from its checkpoint where there is one, and leave its folder in its new state.
 
     With `supervised` orders come on standard input, and its end interrupts the run. With `keep_best` nothing is
-    trained: the best network so far becomes the result. Raises RunError when another process is training it, or the
-    disk can't be written.
+    trained: the best network so far becomes the result. Raises RunError when there is no such run, another process is
+    training it, or the disk can't be written.
     """
+    if not run.is_readable():
+        raise RunError(f"{run.folder} holds no run, or its run.json is damaged.")
+    if keep_best and not run.best.exists():
+        raise RunError(f"{run.name} has no network to keep yet: it has to be trained up to its first validation.")
     try:
         with run.lock():
             if keep_best:
@@ -135,6 +139,7 @@ def _finish(run: Run, network: Network, curves: list[Progress]) -> None:
         settings = replace(settings, seed=network.card["seed"])
         curves = [of_seed(each, run.seeds.index(settings.seed)) for each in run.seeds_progress()]
         tried = {"seeds_tried": len(run.seeds)}
-    certify(network, settings, curves, command=f"python -m training run runs/{run.id}")
-    network.card |= {"name": run.name} | tried
+    device = "cpu" if tried else None  # that of `fit_stacked`
+    certify(network, settings, curves, f"python -m training run runs/{run.id}", device)
+    network.card |= {"name": Run(run.folder).name} | tried  # it may have been renamed meanwhile
     save(network, run.weights)

@@ -58,7 +58,7 @@ def proof_panel(name: str, show_pair: Callable[[list[int], list[int]], None]) ->
 def _show_failure(name: str, found: Verdict, show_pair: Callable[[list[int], list[int]], None]) -> None:
     """The addition that goes wrong, the right sum, the network's, and a button that loads it into the page's boxes."""
     a, b = found.operands
-    length = max(a.bit_length(), b.bit_length(), 1)
+    length = found.length
     st.error(f"**It fails.** {found.reason}", icon=":material/error:")
     bits = [[side >> t & 1 for t in range(length)] for side in (a, b)]
     x = addition.encode(a, b, length)[None]

@@ -1,6 +1,7 @@
 """Digits: MNIST images read row by row, 28 time steps of 28 pixels (the report's section 2.1.1)."""
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -47,13 +48,13 @@ def available() -> bool:
 def mnist(train: bool) -> tuple[Tensor, Tensor]:
     """MNIST's 60,000 training images or its 10,000 test images: (N, 28, 28) float32 in [0, 1] and (N,) int64.
 
-    Downloads them, with a progress bar, where they are not on this machine. Raises DataError when that fails, and for
-    files that are there but damaged.
+    Downloads them, with a progress bar in a terminal, where they are not on this machine. Raises DataError when that
+    fails, and for files that are there but damaged.
     """
     from torchvision.datasets import MNIST  # noqa: PLC0415 (it takes more than a second to import)
 
     try:
-        fetch(raw_folder(), bar=True)
+        fetch(raw_folder(), bar=sys.stderr.isatty())  # nobody may read what a run in the background writes
     except (OSError, RuntimeError, ValueError) as error:
         raise DataError(missing(error)) from error
     try:

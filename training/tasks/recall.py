@@ -52,11 +52,6 @@ def parse(text: str) -> list[int]:
     return [int(digit) for digit in digits]
 
 
-def target(sequence: list[int], index: int) -> int:
-    """The digit that the network must name: the one at the 0-based `index`."""
-    return sequence[index]
-
-
 def generate(
     position: int,
     elements_in_batch: int = 50,
