@@ -97,8 +97,7 @@ def numbers(pairs: list[tuple[str, str, str]]) -> None:
 
 
 def explain(text: str) -> None:
-    with st.container(width=760):
-        st.markdown(text)
+    st.markdown(text, width=760)
 
 
 def provenance(part: dict[str, Any]) -> None:

@@ -49,11 +49,11 @@ def mean(values: Sequence[float]) -> Mean:
     """
     if not values:
         raise ValueError("There are no numbers to take the mean of.")
-    centre, error = float(np.mean(values)), float(scipy.stats.sem(values)) if len(values) > 1 else 0.0
-    if error == 0:
-        return Mean(centre, centre, centre, len(values))
-    low, high = scipy.stats.t.interval(CONFIDENCE, len(values) - 1, centre, error)
-    return Mean(centre, float(low), float(high), len(values))
+    n, centre = len(values), float(np.mean(values))
+    error = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    # scipy.stats.t.interval gives the same, in a hundred times the time: the Report page asks for some forty of them.
+    reach = error * float(scipy.special.stdtrit(n - 1, (1 + CONFIDENCE) / 2)) if error else 0.0
+    return Mean(centre, centre - reach, centre + reach, n)
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Paired:

@@ -61,7 +61,7 @@ def results(part: str) -> dict[str, Any] | None:
         return None
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)  # nobody changes what was measured
 def _read(path: str, changed: int) -> dict[str, Any]:
     content = json.loads(Path(path).read_text())
     if not isinstance(content, dict) or not {"rows", "models"} & content.keys() or "command" not in content:
