@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.fixed_points import FixedPoint, fixed_points
+from models.fixed_points import FixedPoint, _Map, fixed_points
 from models.gradients import gradients
 from models.network import CELLS, Network
 from models.occlusion import answers, blanked, flipped, replaced
@@ -113,6 +113,18 @@ def test_fixed_points_are_where_the_layer_rests(cell: str) -> None:
     rest = output[0, -1].detach().numpy()
     stable = [point for point in found if point.kind == "stable"]
     assert min(np.abs(point.state - rest).max() for point in stable) < 1e-4
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("backward", [0, 1])
+def test_the_jacobians_are_autograds(cell: str, backward: int) -> None:
+    torch.manual_seed(2)
+    network = Network(3, 2, cell=cell, hidden_size=4, num_layers=2, bidirectional=True)
+    layer_map = _Map(network, torch.randn(8, dtype=torch.float64), 1, backward)
+    states = torch.randn(5, 8 if cell == "lstm" else 4, dtype=torch.float64)
+    for state, jacobian in zip(states, layer_map.jacobians(states), strict=True):
+        expected = torch.func.jacrev(lambda one: layer_map(one[None])[0])(state)
+        torch.testing.assert_close(jacobian, expected)
 
 
 def test_a_latch_has_two_stable_points_and_one_that_is_not() -> None:

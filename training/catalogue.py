@@ -26,6 +26,8 @@ LARGEST_UPLOAD = 32 * 1024**2  # bytes; the largest network that can be trained 
 MOST_PROGRESS = 20_000  # lines of progress that are taken from a file
 CALIBRATION = {"temperature": 100.0, "refusal_threshold": 1.0}  # what a task's `calibrate` notes on a card: 0 to this
 
+TRAINED_ON = {"device": ("cpu", "cuda", "mps"), "precision": ("float32", "bfloat16")}  # what a file may say of itself
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -142,6 +144,7 @@ def upload(content: bytes, name: str) -> Run:
     settings, curves = checked(network.card, name), _curves(network.card)
     with measuring(settings, name):
         about = new_card(network, settings, curves, command="uploaded")
+    about |= {key: network.card[key] for key, known in TRAINED_ON.items() if network.card.get(key) in known}
     network.card = {key: network.card[key] for key in CALIBRATION if key in network.card} | about
     run = runs.create(settings, runs.tidy(Path(name).stem))
     for progress in curves:

@@ -28,7 +28,7 @@ from ui.words import percent
 PARTS = ("States and gates", "Gradient through time", "What if", "Plane and fixed points")
 MOST_UNITS = {"right": 24, "left": 24, "down": 12}  # that are shown at once
 FIRST_ORDER = "how much they change"
-LARGEST_TO_REST = 64  # hidden units; beyond, looking for fixed points takes too long
+FIXED_AT_ONCE, LARGEST_TO_REST = 64, 256  # numbers in a state: where fixed points take a moment, and too long
 BESIDE = 10  # time steps across, of a chart that leaves room for the equations beside it
 GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
 CANDIDATE = "candidate"  # the one "gate" that runs from -1 to 1
@@ -345,9 +345,17 @@ def show_plane(reading: Reading) -> None:
 
 def resting(reading: Reading, run: Trace, layer: int, backward: int, states: np.ndarray) -> list[FixedPoint]:
     """The fixed points under the input of a time step that one chooses, with a table of them."""
-    net = network(reading.name)
-    if net.hidden_size > LARGEST_TO_REST:
-        st.caption(f"Fixed points are looked for in layers of up to {LARGEST_TO_REST} hidden units.")
+    size = states.shape[1] * (1 if run.cell is None else 2)
+    if size > LARGEST_TO_REST:
+        st.caption(f"Fixed points are looked for in states of up to {LARGEST_TO_REST} numbers; this one has {size}.")
+        return []
+    asked = size <= FIXED_AT_ONCE or st.toggle(
+        "Look for fixed points",
+        key=f"{reading.key}_look",
+        bind="query-params",
+        help="In so large a layer that takes seconds.",
+    )
+    if not asked:
         return []
     step = st.select_slider(
         f"Fixed points, were the input for ever that of {reading.axis}",
