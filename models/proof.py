@@ -206,11 +206,13 @@ class _Boxes:
     def _inside(self, places: Tensor, radii: Tensor, kinds: Tensor) -> Tensor:
         """Which sets (N,) lie inside a box of their kind."""
         inside = torch.zeros(len(places), dtype=torch.bool)
+        fit = radii.amax(1) <= self.room
+        free = self.room - radii.amin(1, keepdim=True)  # no set is farther than that from the centre of its box
         for kind in kinds.unique().tolist():
-            rows, boxes = (kinds == kind).nonzero()[:, 0], self.of_kind[kind]
+            rows, boxes = ((kinds == kind) & fit).nonzero()[:, 0], self.of_kind[kind]
             self.compared += len(rows) * len(boxes)
             far = torch.cdist(places[rows].float(), boxes.float(), p=torch.inf)  # a first look, at half the cost
-            sets, near = (far <= self.room).nonzero(as_tuple=True)
+            sets, near = (far <= free[rows]).nonzero(as_tuple=True)
             sets = rows[sets]
             found = ((places[sets] - boxes[near]).abs() + radii[sets] <= self.room).all(-1)
             inside[sets[found]] = True

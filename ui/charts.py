@@ -10,6 +10,7 @@ import pandas as pd
 from ui.words import percent
 
 LEGEND_ROW = 22  # pixels
+PER_CENT = 66  # pixels of "over 99.9 %" and the distance before it
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
 MEASURES = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}  # of an adder
 # Streamlit's own axis labels are too faint to be read from the back of a lecture hall.
@@ -45,7 +46,10 @@ def _bars(height: int) -> dict[str, Any]:
 
     # Both stand on axes, because the theme colours an axis but leaves text marks black, in the dark too.
     def rows(orient: str, part: int) -> alt.Y:
-        axis = alt.Axis(orient=orient, labelExpr=f"split(datum.label, '|')[{part}]", labelPadding=6)
+        width = (
+            PER_CENT if orient == "right" else 0
+        )  # whatever it says, so that bars keep their place from answer to answer
+        axis = alt.Axis(orient=orient, labelExpr=f"split(datum.label, '|')[{part}]", labelPadding=6, minExtent=width)
         return alt.Y("row:N", title=None, sort="ascending", axis=axis)
 
     bars = alt.Chart().encode(

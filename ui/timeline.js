@@ -4,7 +4,7 @@
 const PLAY_MS = 500;
 const SHADES = 256;
 const MANY_LANES = 24; // with more of them in a group only some names have room
-const HINT = "Point at a cell, tap it, or move there with the arrow keys, to read its value.";
+const HINT = "Point at a cell, tap it, or use arrow keys.";
 
 const timelines = new WeakMap(); // root element -> Timeline: a rerun updates the table that stands there
 const groups = new Map(); // name -> Set of the timelines that move together
