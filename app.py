@@ -30,7 +30,8 @@ def traces() -> dict[str, Trace]:
 
 def show_digits(traced: Trace) -> None:
     st.markdown(
-        "**An image, one row at a time.** The stronger a cell's blue, the more the network believes in that digit."
+        "**An image, one row at a time.** The more a cell stands out, the more the network, here a GRU, believes in "
+        "that digit."
     )
     Timeline(
         "Belief of the GRU after each row of a drawn 7",

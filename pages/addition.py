@@ -104,9 +104,9 @@ BCE is short for binary cross-entropy, MSE for mean squared error. The surer the
 BCE becomes, without a limit; MSE never exceeds 1. So BCE punishes confident mistakes harder.
 
 **The cell.** The lab report does not name the cell of its adders. These are LSTMs, because a plain tanh network with 2
-hidden units did not learn addition in any of several hundred random starts, and an LSTM with 2 does in about one of
-twelve. Of each setting the lab ships the best of several starts, chosen on validation data, so these six do not say
-what a single start of their kind would do. In the names, h2, h5 and h10 give the number of hidden units.
+hidden units did not learn addition in any of several hundred random starts, and an LSTM with 2 does in some (the page
+Report says in how many). Of each setting the lab ships the best of several starts, chosen on validation data, so these
+six do not say what a single start of their kind would do. In the names, h2, h5 and h10 give the number of hidden units.
 
 **The ideal one.** In `addition-ideal-h2` nothing was trained: the weights of a plain tanh network with 2 units were
 set by hand. With $z = a + b + h_2 / 2 - 1.25$, one unit is nearly linear, $h_1 = \tanh(0.1 z)$, and the other one is
@@ -381,11 +381,14 @@ def show_accuracy(name: str) -> None:
     rows = measured([name] if which == "this model" else with_shipped(name), longest, kind)
     table = pd.DataFrame([{"model": model} | row for model, of in rows.items() for row in of])
     st.markdown(f"**{first_errors(rows, kind)}**")
-    trained = network(name).card["data"]["length"]
+    card = network(name).card
+    trained = card["data"]["length"]
     st.altair_chart(accuracy_lines(table, trained), alt="Bit accuracy and whole-sum accuracy against length")
+    whose = "others were" if card.get("by_hand") else "it was"
     st.caption(
         "*Bit accuracy* (solid) is the share of all bits of the sums that are right, *whole-sum accuracy* (dashed) the "
-        f"share of sums without a wrong bit. The dotted line marks the trained length, {trained} bits. {PAIRS[kind]}"
+        "share of sums without a wrong bit. The dotted line marks the length that "
+        f"{whose} trained on, {trained} bits. {PAIRS[kind]}"
     )
     with st.expander("The values as a table"):
         st.dataframe(table, hide_index=True, column_config=COLUMNS, alt="Accuracy against length")

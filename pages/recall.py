@@ -107,6 +107,12 @@ def told(name: str) -> bool:
     return recall.query(network(name).card["data"]) == "any"
 
 
+def shortest(name: str) -> int:
+    """The length of the shortest sequences that the model was trained on: each holds the index, where that is fixed."""
+    data = network(name).card["data"]
+    return data["shortest"] if told(name) else max(data["shortest"], data["index"] + 1)
+
+
 @st.cache_data(max_entries=512, show_spinner=False)
 def read(name: str, sequence: list[int], index: int) -> tuple[Trace, np.ndarray, np.ndarray | None]:
     """What happens in the model when it hears the sequence, and its beliefs (T, 10) had it ended sooner or begun later.
@@ -303,12 +309,13 @@ def show_lengths(name: str) -> None:
     """Tab: accuracy against the sequence's length, beyond the trained lengths too."""
     card = network(name).card
     rows = accuracies(name, recall.MOST_DIGITS)
-    shortest, longest = max(card["data"]["shortest"], card["data"]["index"] + 1), card["data"]["longest"]
-    st.markdown(f"**{beyond(rows, longest)}**")
+    trained = (shortest(name), card["data"]["longest"])
+    st.markdown(f"**{beyond(rows, trained[1])}**")
     table = pd.DataFrame(rows)
-    st.altair_chart(accuracy_curve(table, (shortest, longest)), alt="Accuracy against the length of the sequence")
+    st.altair_chart(accuracy_curve(table, trained), alt="Accuracy against the length of the sequence")
     st.caption(
-        f"{SEQUENCES} random sequences at each length (seed 0). Shaded: the trained lengths, {shortest} to {longest}."
+        f"{SEQUENCES} random sequences at each length (seed 0). Shaded: the trained lengths, {trained[0]} to "
+        f"{trained[1]}."
     )
     st.download_button("CSV", table.to_csv(index=False), "recall-accuracy.csv", icon=":material/download:")
 
@@ -423,7 +430,7 @@ def show_how_it_works(name: str) -> None:
     card = network(name).card
     st.markdown(
         HOW_IT_WORKS.format(
-            shortest=card["data"]["shortest"],
+            shortest=shortest(name),
             longest=card["data"]["longest"],
             question=ANY.format(units=card["hidden_size"]) if told(name) else FIXED,
             direction=BOTH.format(readout=READOUTS[card["readout"]]) if card["bidirectional"] else ONE,

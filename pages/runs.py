@@ -27,6 +27,7 @@ COLUMNS = {
     "test accuracy": st.column_config.NumberColumn(format="percent", help="Addition: bit accuracy"),
     "whole sums": st.column_config.NumberColumn(format="percent", help="Addition: whole-sum accuracy"),
     "time": st.column_config.NumberColumn(format="%.0f s", help="How long training took"),
+    "parameters": st.column_config.NumberColumn(format="localized"),
     "made": st.column_config.DatetimeColumn(format="distance"),
     "learning rate": st.column_config.NumberColumn(format="%g"),
     "weight decay": st.column_config.NumberColumn(format="%g"),
@@ -134,6 +135,17 @@ def compare_pair(chosen: dict[str, list[str]]) -> None:
     st.session_state["compare"] = chosen[st.session_state["runs_pair"]]
 
 
+def choose_new() -> None:
+    """What has just been uploaded is chosen, and the page says so."""
+    run = st.session_state.pop("runs_new", None)
+    if run is not None:
+        st.session_state["compare"] = [*st.session_state.get("compare", []), run.id][-MOST_COMPARED:]
+        st.toast(
+            f"**{run.name}** is chosen here, and on offer on the page {run.settings.task.capitalize()}.",
+            duration="long",
+        )
+
+
 def choose(every: dict[str, Entry]) -> list[Entry]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
@@ -182,9 +194,9 @@ def show_actions_of_one(entry: Entry) -> None:
         best = "End it here, and keep the best network so far"
         st.button("Stop", icon=":material/stop:", on_click=attempt, args=(engine().stop, run), help=best)
     if state != SHIPPED:
-        with st.popover("Rename", icon=":material/edit:"):
+        with st.popover("Rename", icon=":material/edit:"), st.form("runs_rename_form", border=False):
             st.text_input("New name", entry.name, key=f"runs_name_{entry.id}", max_chars=80)
-            st.button("Rename", on_click=rename, args=(run,), key="runs_rename")
+            st.form_submit_button("Rename", on_click=rename, args=(run,), key="runs_rename")
     if entry.weights is not None:
         about = card(entry.weights)
         file = entry.name.replace(" ", "-")
@@ -320,7 +332,7 @@ def show_upload() -> None:
             st.error(str(error))
             return
         st.session_state["runs_uploaded"] = file.file_id
-        st.toast(f"**{run.name}** can now be chosen on the page {run.settings.task.capitalize()}.")
+        st.session_state["runs_new"] = run
         st.rerun()
 
 
@@ -356,6 +368,7 @@ def screen() -> None:
 frame.page("Runs", "📈", "All that was trained here, and the shipped models: compare, download, tidy up.")
 if not runs.all_runs():
     st.markdown("Nothing has been trained here yet: open a task's tab *Train*. These are the shipped models.")
+choose_new()
 training = any(engine_state(run) in ACTIVE for run in runs.all_runs())
 st.fragment(run_every="2s" if training else None)(screen)()
 show_upload()

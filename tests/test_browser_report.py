@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.test_page_report import CHARTS, MEASURED
 from training.tasks import digits
+from ui import picture
 
 pytestmark = pytest.mark.browser
 DRAWN = 120_000  # milliseconds: all figures, on such a machine
@@ -23,6 +24,8 @@ def open_page(page: Page, url: str) -> None:
     page.goto(f"{url}/report")
     expect(page.locator(".st-key-report .narrow .marks")).to_have_count(FIGURES, timeout=DRAWN)
     settle(page)
+    for drawn in page.locator(".st-key-report .marks").all():
+        assert not picture.NOWHERE.search(drawn.inner_html())
 
 
 def link_of(page: Page, figure: str, label: str) -> Locator:

@@ -58,6 +58,37 @@ def test_a_run_goes_on_through_other_pages_and_a_reload_and_its_network_then_rea
     assert chosen_model(page) == "gru-1x64-sklearn"
 
 
+def ink(page: Page) -> int:
+    """How many dark pixels the canvas shows."""
+    canvases = page.locator(".st-key-digits_canvas canvas")
+    return canvases.evaluate_all(
+        """canvases => Math.max(...canvases.map(canvas => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            let dark = 0;
+            for (let i = 0; i < data.length; i += 4) dark += data[i + 3] > 200 && data[i] < 60;
+            return dark;
+        }))"""
+    )
+
+
+def test_a_drawing_stays_on_the_canvas_while_a_run_starts_and_ends(page: Page, server_url: str) -> None:
+    page.goto(f"{server_url}/digits?digits_tab=Train&{SMALL.replace('epochs=10', 'epochs=1')}")
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+    settle(page)
+    for stroke in DIGITS[5]:
+        drag(page, stroke)
+    expect(page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.")
+    settle(page)
+    drawn = ink(page)
+    assert drawn > 500
+    press(page, "Train")
+    expect(page.get_by_test_id("stProgress")).to_contain_text("training")
+    assert ink(page) == drawn
+    expect(page.get_by_text("is trained. On the test data: accuracy")).to_be_visible(timeout=TRAINED)
+    settle(page)
+    assert ink(page) == drawn
+
+
 def expect_reading(page: Page, network: Network) -> None:
     """The answer, the bars and the belief after each row are what this network makes of the drawing in the address."""
     (code,) = parse_qs(urlsplit(page.url).query)["drawing"]

@@ -41,12 +41,15 @@ def belief(*runs: tuple[int, int, float]) -> np.ndarray:
             [(9, 9, 0.6), (7, 10, 0.8), (7, 28, 0.99)],
             "Sure of 7 from row 11 on; until row 9 it read a 9, at up to 60 %.",
         ),
-        ([(1, 28, 0.95)], "Sure of 1 from row 6 on, having seen one row of ink; it never read anything else."),
+        (
+            [(1, 28, 0.95)],
+            "Sure of 1 from row 6 on, having seen one row of ink; since the first ink it has read nothing else.",
+        ),
         (
             [(0, 7, 0.5), (0, 28, 0.95)],
-            "Sure of 0 from row 8 on, having seen 3 rows of ink; it never read anything else.",
+            "Sure of 0 from row 8 on, having seen 3 rows of ink; since the first ink it has read nothing else.",
         ),
-        ([(3, 20, 0.7), (3, 28, 0.95)], "Sure of 3 from row 21 on; it never read anything else."),
+        ([(3, 20, 0.7), (3, 28, 0.95)], "Sure of 3 from row 21 on; since the first ink it has read nothing else."),
         (
             [(7, 8, 0.9), (3, 12, 0.8), (8, 14, 0.97), (5, 28, 0.92)],
             "Sure of 5 from row 15 on, after 3 changes of mind; in rows 13 to 14 it read an 8, at up to 97 %.",
@@ -57,7 +60,7 @@ def belief(*runs: tuple[int, int, float]) -> np.ndarray:
         ),
         (
             [(4, 27, 0.5), (4, 28, 0.99)],
-            "Sure of 4 only from row 28 on, below the last ink; it never read anything else.",
+            "Sure of 4 only from row 28 on, below the last ink; since the first ink it has read nothing else.",
         ),
         (
             [(9, 27, 0.99), (4, 28, 0.5)],
@@ -74,7 +77,7 @@ def belief(*runs: tuple[int, int, float]) -> np.ndarray:
         # What it believed before the first ink is no change of mind.
         (
             [(1, 3, 0.5), (4, 5, 0.5), (7, 28, 0.95)],
-            "Sure of 7 from row 6 on, having seen one row of ink; it never read anything else.",
+            "Sure of 7 from row 6 on, having seen one row of ink; since the first ink it has read nothing else.",
         ),
         # The peak is that of the last misreading, not of an earlier one of the same digit.
         (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import vl_convert
 from streamlit.testing.v1 import AppTest
 
 from training import claims
@@ -118,6 +119,17 @@ def test_every_figure_follows_the_page_into_the_dark_and_tells_its_values(name: 
     values = [value for row in figure.table.select_dtypes("number").to_numpy().tolist() for value in row]
     numbers = {form.format(value) for value in values for form in ("{:.2%}", "{:.1%}", "{:.4f}", "{:.0f}")}
     assert all(numbers & set(re.findall(r"[\d.]+%?", text)) for text in told)
+
+
+@pytest.mark.parametrize(
+    "nowhere", ["translate(14,Infinity)", "translate(0,-1.7976931348623157e+308)", "translate(NaN,0)"]
+)
+def test_a_picture_that_came_out_without_places_is_drawn_again(monkeypatch: pytest.MonkeyPatch, nowhere: str) -> None:
+    chart = FIGURES["grid_figure"](results("grid")).chart.to_json()
+    whole, drawn = picture.pictures(chart, wide=False), vl_convert.vegalite_to_svg
+    broken = iter([f'<svg><g transform="{nowhere}"></g></svg>'])
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda chart: next(broken, None) or drawn(chart))
+    assert picture.pictures(chart, wide=False) == whole
 
 
 @pytest.mark.parametrize("model", ["digits-gru", "digits-best"])

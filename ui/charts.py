@@ -227,7 +227,9 @@ def seed_dots(table: pd.DataFrame, title: str, height: int = 150) -> alt.Chart:
     """
     binned = table.assign(bin=(table["value"] * DOTS_PER_UNIT).round() / DOTS_PER_UNIT)
     binned["place"] = binned.groupby("bin").cumcount() + 1
-    x = alt.X("bin:Q", title=title, scale=alt.Scale(zero=False, padding=12), axis=alt.Axis(format="%"))
+    x = alt.X(
+        "bin:Q", title=title, scale=alt.Scale(zero=False, padding=12), axis=alt.Axis(format=".0%", tickMinStep=0.01)
+    )
     y = alt.Y("place:Q", title="seeds", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(domainMin=0))
     tooltip = ["seed:N", alt.Tooltip("value:Q", title=title, format=".2%")]
     dots = alt.Chart(binned).mark_circle(size=45, opacity=0.9).encode(x=x, y=y, tooltip=tooltip)

@@ -98,7 +98,7 @@ def _before(answers: np.ndarray, belief: np.ndarray, first: int) -> str:
     """What it read from the first row with ink, `first`, until it settled on the answer."""
     others = np.flatnonzero(answers[first:] != answers[-1]) + first
     if not len(others):
-        return "; it never read anything else"
+        return "; since the first ink it has read nothing else"
     last = int(others[-1])
     other = int(answers[last])
     start = first + max(np.flatnonzero(answers[first:last] != other) + 1, default=0)

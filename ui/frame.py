@@ -30,7 +30,8 @@ def page(title: str, icon: str, lead: str | None = None) -> None:
     with st.container(horizontal=True, gap="xsmall", key="menu"):
         for script, label, symbol in PAGES:
             st.page_link(script, label=label, icon=symbol)
-    background.notice()
+    with st.container():  # there with or without a notice: what stands below it must not be built anew, least a canvas
+        background.notice()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title(title, anchor=False, width="content")
         if lead:

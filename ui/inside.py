@@ -30,6 +30,7 @@ MOST_UNITS = {"right": 24, "left": 24, "down": 12}  # that are shown at once
 FIRST_ORDER = "how much they change"
 FIXED_AT_ONCE, LARGEST_TO_REST = 64, 256  # numbers in a state: where fixed points take a moment, and too long
 BESIDE = 10  # time steps across, of a chart that leaves room for the equations beside it
+TOLD_BY_TWO = 0.7  # of the variance in two components, below which a place of the plane says too little of a state
 GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
 CANDIDATE = "candidate"  # the one "gate" that runs from -1 to 1
 
@@ -331,7 +332,9 @@ def show_plane(reading: Reading) -> None:
         titles = tuple(f"principal component {n + 1} ({share:.0%})" for n, share in enumerate(seen.explained))
         st.caption(f"The first two principal components hold {sum(seen.explained):.0%} of the states' variance.")
     points = resting(reading, run, layer, backward, states)
-    decisions = decided(net, run, backward, seen, points, reading) if layer == net.num_layers - 1 else None
+    whole = net.hidden_size == 2 or sum(seen.explained) >= TOLD_BY_TWO
+    last = layer == net.num_layers - 1
+    decisions = decided(net, run, backward, seen, points, reading) if last and whole else None
     with beside_input(reading):
         chart = trajectory(seen, states, list(reading.steps), decisions, points, titles)
         show_chart(reading, "plane", "The way of the states through the plane", chart, wide=True)
@@ -341,6 +344,8 @@ def show_plane(reading: Reading) -> None:
             + ("" if net.hidden_size == 2 else ", all other components being at their mean")
             + (", and the other direction where it ended." if net.bidirectional else ".")
         )
+    elif last and not whole and net.readout != "pooled":
+        st.caption("Two components hold too little for a place to tell what the read-out would say there.")
 
 
 def resting(reading: Reading, run: Trace, layer: int, backward: int, states: np.ndarray) -> list[FixedPoint]:

@@ -23,6 +23,8 @@ Pictures = tuple[str, str]  # narrow and wide, the latter empty for what never h
 WIDE, NARROW = 860, 350  # pixels; shown as large as there is room, the narrow one where the wide one's text were small
 NAMES = re.compile(r'\bid="|url\(#')  # where an SVG names a part of itself, or refers to one
 TIMED = re.compile(r'aria-label="(\d+)\|')  # what `ui.charts.at` makes
+NOWHERE = re.compile(r"\(-?[\d.]*,?-?(Infinity|NaN)|e\+308")  # a part of an SVG that was put to no place
+ATTEMPTS = 3
 MARGIN = {"left": 0, "right": 14, "top": 6, "bottom": 0}  # the last label of an axis sticks out
 
 
@@ -70,9 +72,18 @@ def light_and_dark(name: str) -> Any:
 
 def svg(specification: Specification, width: int) -> str:
     """The chart as SVG for a page, `width` pixels wide."""
-    drawn = vl_convert.vegalite_to_svg(themed(specification, width, light_and_dark))
+    drawn = _drawn(themed(specification, width, light_and_dark))
     # Beside the same chart of another width its parts need names of their own.
     return TIMED.sub(r'data-t="\1" aria-label="', NAMES.sub(lambda found: f"{found[0]}{width}-", drawn))
+
+
+def _drawn(specification: Specification) -> str:
+    """The chart as SVG, drawn again where parts of it have no place: seen once, in two charts of a loaded server."""
+    for _ in range(ATTEMPTS):
+        drawn = vl_convert.vegalite_to_svg(specification)
+        if not NOWHERE.search(drawn):
+            break
+    return drawn
 
 
 def pictures(specification: str, wide: bool) -> Pictures:

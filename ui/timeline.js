@@ -234,7 +234,10 @@ class Timeline {
   }
 
   value(lane, t, pixel = null) {
-    if (lane.kind === "text") return lane.texts[t] + (lane.marks?.[t] ? ` (${lane.marks[t]})` : "");
+    if (lane.kind === "text") {
+      const mark = lane.marks?.[t];
+      return lane.texts[t] + (mark && mark !== "strong" ? ` (${mark})` : ""); // which only sets it off
+    }
     if (lane.kind === "heat") return number(lane.values[t], this.data.scales[lane.scale].percent);
     if (lane.kind === "rule") return "";
     const value = pixel === null ? Math.max(...lane.pixels[t]) : lane.pixels[t][pixel];

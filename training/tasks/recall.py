@@ -44,7 +44,7 @@ def parse(text: str) -> list[int]:
     digits = "".join(text.replace(",", " ").split())
     others = sorted({character for character in digits if character not in "0123456789"})
     if others:
-        raise ValueError(f"Only the digits 0 to 9 can stand in a sequence, not {', '.join(others[:5])}.")
+        raise ValueError(f"Only the digits 0 to 9 can stand in a sequence, not {', '.join(map(repr, others[:5]))}.")
     if not digits:
         raise ValueError("Type at least one digit, such as 7 0 5 3.")
     if len(digits) > MOST_DIGITS:
