@@ -10,6 +10,7 @@ import pandas as pd
 from ui.words import percent
 
 LEGEND_ROW = 22  # pixels
+MARGIN = {"right": 14, "top": 6}  # the last label of an axis sticks out
 PER_CENT = 66  # pixels of "over 99.9 %" and the distance before it
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
 MEASURES = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}  # of an adder
@@ -18,8 +19,8 @@ TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
 
 
 def readable(chart: alt.LayerChart) -> alt.LayerChart:
-    """The chart with axes and legends in the page's text colour, light or dark."""
-    return chart.configure_axis(**TEXT, labelFlush=False).configure_legend(**TEXT)
+    """The chart with axes and legends in the page's text colour, light or dark, and room for an axis' last label."""
+    return chart.properties(padding=MARGIN).configure_axis(**TEXT, labelFlush=False).configure_legend(**TEXT)
 
 
 def at(t: int, description: str) -> str:
@@ -58,7 +59,7 @@ def _bars(height: int) -> dict[str, Any]:
         tooltip=[alt.Tooltip("class:O"), alt.Tooltip("probability:Q", format=".2%")],
     )
     layers = bars.mark_bar().encode(y=rows("left", 0)) + bars.mark_bar(opacity=0).encode(y=rows("right", 1))
-    return readable(layers.resolve_axis(y="independent").properties(height=height)).to_dict()
+    return readable(layers.resolve_axis(y="independent").properties(height=height)).properties(padding=0).to_dict()
 
 
 def accuracy_lines(table: pd.DataFrame, trained_length: int, height: int = 400) -> alt.LayerChart:

@@ -25,7 +25,6 @@ NAMES = re.compile(r'\bid="|url\(#')  # where an SVG names a part of itself, or 
 TIMED = re.compile(r'aria-label="(\d+)\|')  # what `ui.charts.at` makes
 NOWHERE = re.compile(r"\(-?[\d.]*,?-?(Infinity|NaN)|e\+308")  # a part of an SVG that was put to no place
 ATTEMPTS = 3
-MARGIN = {"left": 0, "right": 14, "top": 6, "bottom": 0}  # the last label of an axis sticks out
 
 
 def themed(specification: Specification, width: int, colors: Colors) -> Specification:
@@ -35,7 +34,6 @@ def themed(specification: Specification, width: int, colors: Colors) -> Specific
     categories, ramp = colors("chartCategoricalColors"), colors("chartSequentialColors")
     theme = {
         "font": "Source Sans, sans-serif",
-        "padding": MARGIN,
         "axis": text | hidden | {"gridColor": colors("borderColor")},
         "axisXBand": {"grid": False},
         "axisYBand": {"grid": False},
