@@ -43,8 +43,8 @@ def test_a_run_goes_on_through_other_pages_and_a_reload_and_its_network_then_rea
     expect(page.get_by_test_id("stCaptionContainer").get_by_text("gru-1x64-sklearn is training:")).to_be_visible()
     address = page.url
     page.get_by_role("link", name="Recall").click()
-    expect(page.locator(".digit")).to_be_visible()
-    expect(page.get_by_text("gru-1x64-sklearn is training:")).to_be_visible()
+    expect(page.locator("h1")).to_have_text("Recall")
+    expect(page.get_by_test_id("stCaptionContainer").get_by_text("gru-1x64-sklearn is training:")).to_be_visible()
     page.goto(address)
     expect(page.get_by_text("gru-1x64-sklearn is trained. On the test data: accuracy")).to_be_visible(timeout=TRAINED)
     assert chosen_model(page) == "gru-1x64-sklearn"
