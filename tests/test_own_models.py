@@ -2,18 +2,16 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
+from tests.pages import opened, texts
 from training import runs
 from training.runs import Run
 from training.task import Settings
 from training.tasks import TASKS
 from training.worker import execute
 
-ROOT = Path(__file__).parents[1]
 ADDER = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=1, hidden_size=4)
 READER = replace(TASKS["digits"].defaults.with_data(dataset="sklearn"), epochs=1, hidden_size=4, num_layers=1)
 
@@ -22,20 +20,6 @@ def trained(settings: Settings, name: str) -> Run:
     run = runs.create(settings, name)
     execute(run)
     return run
-
-
-def opened(task: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.switch_page(f"pages/{task}.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(element.value for element in [*app.markdown, *app.error, *app.caption])
 
 
 def test_a_reader_that_is_called_like_a_shipped_one_stands_beside_it() -> None:

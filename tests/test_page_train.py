@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests import pages
+from tests.pages import texts
 from training import runs
 from training.options import options, value
 from training.pretrain import recipes
@@ -18,7 +20,6 @@ from training.worker import execute
 from ui.background import FOLLOWED, engine
 from ui.mnist import download
 
-ROOT = Path(__file__).parents[1]
 RECALL = replace(TASKS["recall"].defaults.with_data(num_batches=20), epochs=1)
 QUICK = replace(TASKS["addition"].defaults.with_data(num_batches=20), epochs=1, hidden_size=3)
 
@@ -40,18 +41,8 @@ def mnist_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(task: str, **parameters: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.switch_page(f"pages/{task}.py")
-    app.query_params[f"{task}_tab"] = "Train"
-    for name, given in parameters.items():
-        app.query_params[name] = given
-    app.run()
-    assert not app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(element.value for element in [*app.markdown, *app.error, *app.caption])
+    """The task's page at its tab Train."""
+    return pages.opened(task, **{f"{task}_tab": "Train"}, **parameters)
 
 
 def press(app: AppTest, label: str) -> None:
