@@ -9,15 +9,17 @@ import streamlit as st
 from training import claims, reported
 from training.claims import interval, percent
 from training.experiments import index_cells
-from training.report import FOLDER, SIXTEEN
+from training.report import SIXTEEN
 from training.statistics import mean
 from training.task import DataError, Settings
 from training.tasks import digits, samples
 from ui import frame, picture, report_text
 from ui.report import (
+    MORE,
     TRAINED,
     Link,
     Links,
+    kept,
     results,
     settings_link,
     show_claim,
@@ -54,25 +56,23 @@ STYLE = """<style>
   }
   .st-key-report [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
   .st-key-menu, [data-testid="stHeader"] { display: none; }
-  [data-testid="stPopover"] { display: none; }
+  [data-testid="stButton"] { display: none; }
   .st-key-report :is([data-testid^="stBidiComponent"], [data-testid="stTable"], .images a) { break-inside: avoid; }
   .st-key-report h2 { break-after: avoid; }
 }
 </style>"""
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
-def drawn(part: str, stamp: float, make: str, wide: bool, *choices: str) -> picture.Pictures:
-    """The pictures of the figure that `make` names, kept until the part's results change on disk."""
-    return picture.pictures(FIGURES[make](results(part), *choices).chart.to_json(indent=None), wide)
+@kept
+def drawn(found: dict[str, Any], make: str, wide: bool, *choices: str) -> picture.Pictures:
+    """The pictures of these results' figure that `make` names."""
+    return picture.pictures(FIGURES[make](found, *choices).chart.to_json(indent=None), wide)
 
 
 def figure(found: dict[str, Any], make: str, description: str, links: Links, *choices: str, wide: bool = True) -> None:
     """The figure of these results that `make` names, with what it shows on the page of its task."""
-    part = found["part"]
     name = "-".join([make.replace("_", "-"), *choices]).replace(" ", "-")
-    shown = drawn(part, (FOLDER / f"{part}.json").stat().st_mtime, make, wide, *choices)
-    show_figure(name, shown, description, partial(FIGURES[make], found, *choices), links)
+    show_figure(name, drawn(found, make, wide, *choices), description, partial(FIGURES[make], found, *choices), links)
 
 
 def side_by_side(found: dict[str, Any], make: str, measures: list[str], links: Links, *choices: str) -> None:
@@ -117,6 +117,7 @@ def choice(label: str, options: list[str], key: str, names: dict[str, str] | Non
     )
 
 
+@st.fragment
 def show_grid(found: dict[str, Any]) -> None:
     chosen = [each for each in found["rows"] if each["chosen"]]
     numbers(
@@ -130,7 +131,7 @@ def show_grid(found: dict[str, Any]) -> None:
             for each in chosen
         ]
     )
-    show_claim(claims.grid_choice(found))
+    show_claim(claims.grid_choice, found)
     figure(found, "grid_figure", "Validation accuracy of each setting of the grid", of_rows(found["rows"], grid_name))
     explain(report_text.GRID)
     provenance(found)
@@ -148,8 +149,8 @@ def show_regularisation(found: dict[str, Any]) -> None:
             for each in found["rows"]
         ]
     )
-    show_claim(claims.gru_is_best(found))
-    show_claim(claims.unregularised_is_better(found))
+    show_claim(claims.gru_is_best, found)
+    show_claim(claims.unregularised_is_better, found)
     links = of_rows(found["rows"], decay_name)
     figure(found, "accuracy_figure", "Test accuracy with and without weight decay", links)
     network = choice("Curves of the", ["RNN", "GRU", "BiLSTM"], "report_network")
@@ -173,7 +174,7 @@ def show_samples(found: dict[str, Any]) -> None:
         f"`{model}` misreads **{len(chosen['wrong']):,}** of {chosen['count']:,} test images. First those that it was "
         "surest of, then some that it reads correctly:"
     )
-    show_images(model, [*chosen["wrong"][:SHOWN], *chosen["right"]])
+    show_images(found, model, [*chosen["wrong"][:SHOWN], *chosen["right"]])
     description = f"Confusion matrix of {model}: the mistakes"
     figure(found, "confusion_figure", description, partial(of_model, model), model)
     st.caption("Only mistakes are coloured; the CSV has the images that were read correctly, too.")
@@ -186,7 +187,7 @@ def of_model(model: str) -> list[Link]:
     return [settings_link(model, TRAINED[model])] if model in TRAINED else []
 
 
-def show_images(model: str, rows: list[list[float]]) -> None:
+def show_images(found: dict[str, Any], model: str, rows: list[list[float]]) -> None:
     """The images with these numbers, from this machine's MNIST, each with what it is and what the model said."""
     if not digits.available():
         st.info(
@@ -196,14 +197,25 @@ def show_images(model: str, rows: list[list[float]]) -> None:
         st.dataframe(images_table(rows), hide_index=True)
         return
     try:
-        images = [samples.sample(number).image for number, *_ in rows]
+        st.html(sheet(found, model, rows))
     except DataError as error:
         st.error(str(error))
         return
-    entries = [sheet_entry(model, row, image) for row, image in zip(rows, images, strict=True)]
-    st.html(f'<p class="images">{"".join(entries)}</p>')
-    show_more(f"images-{model}", partial(images_figure, rows, images))
+    if st.button(MORE, icon=":material/download:", type="tertiary", key="open_images"):
+        show_more(f"images-{model}", lambda: images_figure(rows, list(map(test_image, rows))))
     st.caption("An image opens on the page Digits, read by this network.")
+
+
+def test_image(row: list[float]) -> np.ndarray:
+    """The image, ink = 1, that a row of the results is about."""
+    return samples.sample(row[0]).image
+
+
+@kept
+def sheet(found: dict[str, Any], model: str, rows: list[list[float]]) -> str:
+    """The images of these rows as HTML. Raises DataError where MNIST's files are not whole."""
+    entries = [sheet_entry(model, row, test_image(row)) for row in rows]
+    return f'<p class="images">{"".join(entries)}</p>'
 
 
 def sheet_entry(model: str, row: list[float], image: np.ndarray) -> str:
@@ -227,8 +239,8 @@ def show_recall(found: dict[str, Any]) -> None:
             for each in found["rows"]
         ]
     )
-    show_claim(claims.recall_needs_ten(found))
-    show_claim(claims.final_states_recall(found))
+    show_claim(claims.recall_needs_ten, found)
+    show_claim(claims.final_states_recall, found)
     figure(found, "recall_figure", "Test accuracy by hidden units and read-out", of_rows(found["rows"], recall_name))
     readout = choice("Read", list(PLACES), "report_readout", PLACES)
     rows = [each for each in found["rows"] if each["readout"] == readout]
@@ -282,7 +294,7 @@ def show_addition(found: dict[str, Any]) -> None:
     )
     st.caption("The report does not say which cell it used, so its numbers stand beside all three.")
     for judge in (claims.mse_beats_bce, claims.ten_is_perfect, claims.bce_needs_more):
-        show_claim(judge(found))
+        show_claim(judge, found)
     links = of_rows(found["rows"], adder_name)
     figure(found, "addition_figure", "Bit accuracy by cell, hidden units and loss", links)
     with st.container(horizontal=True):
@@ -295,7 +307,7 @@ def show_addition(found: dict[str, Any]) -> None:
     explain(f"{report_text.ADDITION} {report_text.adders_found(found)}")
     st.subheader("Longer numbers than it was trained on", anchor=False)
     for judge in (claims.small_mse_generalises, claims.perfect_is_correct):
-        show_claim(judge(found))
+        show_claim(judge, found)
     kind = choice("Tested on", ["random numbers", "carry chains"], "report_kind")
     description = f"Accuracy against length on {kind}: the median seed, and nine in ten"
     shown = {"addition_tab": "Accuracy against length", "numbers": kind, "longest": str(found["longest"])}

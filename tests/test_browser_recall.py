@@ -90,7 +90,7 @@ def test_the_charts_of_look_inside_move_along_and_the_server_hears_nothing(
 
     page.on("websocket", lambda socket: socket.on("framesent", note))
     open_page(page, server_url, f"?sequence=31415&recall_tab=Look+inside&inside_recall_part={part}")
-    marks = page.locator(f".st-key-inside_recall_{chart} .narrow [data-t]")
+    marks = page.locator(f".st-key-inside_recall_{chart} .picture [data-t]")
     expect(marks.and_(page.locator(".now")).first).to_have_attribute("data-t", "4")
     page.get_by_role("slider", name=re.compile("the input: index")).focus()
     page.wait_for_timeout(500)

@@ -198,7 +198,7 @@ def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
 def show_chart(reading: Reading, key: str, description: str, chart: alt.LayerChart, wide: bool = False) -> None:
     """A chart that moves along with the timelines."""
     shown = drawn(chart.to_json(indent=None), wide)
-    picture.show(f"{reading.key}_{key}", description, shown, (reading.task, len(reading.steps)))
+    picture.show(f"{reading.key}_{key}", description, shown, time=(reading.task, len(reading.steps)))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -1,8 +1,9 @@
-// Pictures of charts: the description of the mark that one points at, and the whole screen. Nothing is ever sent to the
-// server. The data is what `show` in ui/picture.py passes.
+// Pictures of charts: the description of the mark that one points at, and the whole screen. Nothing is sent to the
+// server but a click on the button for more. The data is what `show` in ui/picture.py passes.
 
 const REACH = 14; // pixels from a mark that count as pointing at it
 const GAP = 14; // pixels between the pointer and the tip
+const WIDE = 560; // pixels from which on a figure has room for the wide picture
 const MARKS = "[role='graphics-symbol']:not([aria-roledescription='axis'], [aria-roledescription='legend'])";
 
 const times = (globalThis.rnnLabTimes ??= new Map()); // group and length of timelines -> their time step
@@ -12,34 +13,43 @@ addEventListener("rnnlabtime", () => {
   for (const figure of figures) figure.isConnected ? follow(figure) : figures.delete(figure);
 });
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const figure = parentElement.querySelector("figure");
   figure.setAttribute("aria-label", data.description);
-  for (const size of ["wide", "narrow"]) put(figure.querySelector(`.${size}`), data[size]);
-  figure.time = data.time;
+  figure.data = data;
   if (data.time) figures.add(figure);
-  follow(figure);
+  if (figure.observer) draw(figure);
+  else (figure.observer = new ResizeObserver(() => draw(figure))).observe(figure); // which draws it at once, too
   const tip = figure.querySelector(".tip");
   figure.onpointermove = (event) => point(figure, tip, event);
   figure.onpointerdown = figure.onpointermove; // a finger that taps does not move
   figure.onpointerleave = ({ pointerType }) => {
     if (pointerType === "mouse") tip.hidden = true; // a finger leaves at once: keep what it has read
   };
-  const button = figure.querySelector(".enlarge");
-  button.hidden = !document.fullscreenEnabled;
-  button.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : figure.requestFullscreen());
+  const more = figure.querySelector(".more");
+  more.hidden = !data.more;
+  more.querySelector("span").textContent = data.more;
+  more.onclick = () => setTriggerValue("more", true);
+  const enlarge = figure.querySelector(".enlarge");
+  enlarge.hidden = !document.fullscreenEnabled;
+  enlarge.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : figure.requestFullscreen());
 }
 
-function put(place, svg) {
-  if (place.svg === svg) return;
-  place.innerHTML = svg;
-  place.svg = svg;
-  place.parentElement.querySelector(".tip").hidden = true; // it tells a value of the former picture
+// Puts the picture on the page in the size that there is room for; with both there a page takes longer to open.
+function draw(figure) {
+  const size = figure.data.wide && figure.clientWidth > WIDE ? "wide" : "narrow";
+  const svg = figure.data[size];
+  if (figure.svg === svg) return;
+  const place = figure.querySelector(".picture");
+  place.className = `picture ${size}`;
+  place.innerHTML = figure.svg = svg;
+  figure.querySelector(".tip").hidden = true; // it tells a value of the former picture
+  follow(figure);
 }
 
 // Marks the time step at which the timelines of its group are.
 function follow(figure) {
-  const step = times.get(figure.time) ?? Infinity;
+  const step = times.get(figure.data.time) ?? Infinity;
   for (const mark of figure.querySelectorAll("[data-t]")) {
     mark.classList.toggle("later", Number(mark.dataset.t) > step);
     mark.classList.toggle("now", Number(mark.dataset.t) === step);

@@ -21,7 +21,6 @@ Time = tuple[str, int]  # a group of timelines, and their number of steps
 Pictures = tuple[str, str]  # narrow and wide, the latter empty for what never has a page's width
 
 WIDE, NARROW = 860, 350  # pixels; shown as large as there is room, the narrow one where the wide one's text were small
-NAMES = re.compile(r'\bid="|url\(#')  # where an SVG names a part of itself, or refers to one
 TIMED = re.compile(r'aria-label="(\d+)\|')  # what `ui.charts.at` makes
 NOWHERE = re.compile(r"\(-?[\d.]*,?-?(Infinity|NaN)|e\+308")  # a part of an SVG that was put to no place
 ATTEMPTS = 3
@@ -70,9 +69,7 @@ def light_and_dark(name: str) -> Any:
 
 def svg(specification: Specification, width: int) -> str:
     """The chart as SVG for a page, `width` pixels wide."""
-    drawn = _drawn(themed(specification, width, light_and_dark))
-    # Beside the same chart of another width its parts need names of their own.
-    return TIMED.sub(r'data-t="\1" aria-label="', NAMES.sub(lambda found: f"{found[0]}{width}-", drawn))
+    return TIMED.sub(r'data-t="\1" aria-label="', _drawn(themed(specification, width, light_and_dark)))
 
 
 def _drawn(specification: Specification) -> str:
@@ -90,20 +87,29 @@ def pictures(specification: str, wide: bool) -> Pictures:
     return svg(chart, NARROW), svg(chart, WIDE) if wide else ""
 
 
-def show(key: str, description: str, shown: Pictures, time: Time | None = None) -> None:
+def show(key: str, description: str, shown: Pictures, *, time: Time | None = None, more: str = "") -> bool:
     """Put a picture on the page, in the size that there is room for.
 
-    `time` is the group of timelines, and their number of steps, with which its marks move along.
+    `time` is the group of timelines, and their number of steps, with which its marks move along. `more` names a button
+    below it; true is returned in the run of the page that a click on it brings about.
     """
     narrow, wide = shown
     moving = time and "/".join(map(str, time))
-    _COMPONENT(key=key, data={"description": description, "narrow": narrow, "wide": wide, "time": moving})
+    data = {"description": description, "narrow": narrow, "wide": wide, "time": moving, "more": more}
+    return bool(_COMPONENT(key=key, data=data, on_more_change=_rerun).more)
+
+
+def _rerun() -> None:
+    """What Streamlit asks for to know a value's name; a click runs the page again all by itself."""
 
 
 HTML = """
 <figure>
-  <div class="wide"></div>
-  <div class="narrow"></div>
+  <div class="picture"></div>
+  <button class="more" type="button">
+    <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M8 2v8M4 7l4 4l4-4M2 14h12"/></svg>
+    <span></span>
+  </button>
   <button class="enlarge" type="button" title="Full screen" aria-label="Full screen">
     <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg>
   </button>

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter, itemgetter
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +25,7 @@ from ui.report_charts import Figure
 from ui.words import in_words
 
 BADGES = {HOLDS: ("green", "check_circle"), FAILS: ("red", "cancel"), DEPENDS: ("orange", "casino")}
+MORE = "Save or open"
 MIME = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml"}
 # The shipped models that came of nothing but their settings.
 TRAINED = {name: each.settings for name, each in recipes().items() if each.by_hand is None and each.polish is None}
@@ -66,11 +69,26 @@ def _read(path: str, changed: int) -> dict[str, Any]:
     content = json.loads(Path(path).read_text())
     if not isinstance(content, dict) or not {"rows", "models"} & content.keys() or "command" not in content:
         raise ValueError("These are no results.")
-    return content | {"part": Path(path).stem}
+    return content | {"part": Path(path).stem, "changed": changed}
 
 
-def show_claim(claim: Claim) -> None:
+# For what is made of a part's results: it is kept until they change on disk.
+kept = partial(
+    st.cache_data,
+    max_entries=128,
+    show_spinner=False,
+    hash_funcs={dict: itemgetter("part", "changed"), FunctionType: attrgetter("__qualname__")},
+)
+
+
+@kept
+def _judged(judge: Callable[[dict[str, Any]], Claim], found: dict[str, Any]) -> Claim:
+    return judge(found)
+
+
+def show_claim(judge: Callable[[dict[str, Any]], Claim], found: dict[str, Any]) -> None:
     """The report's conclusion, the verdict as a badge, what was found, and how it was tested."""
+    claim = _judged(judge, found)
     color, icon = BADGES[claim.verdict]
     badge = f":{color}-badge[:material/{icon}: {claim.verdict.upper()}]"
     with st.container(border=True):
@@ -81,8 +99,8 @@ def show_figure(
     name: str, shown: picture.Pictures, description: str, figure: Callable[[], Figure], links: Links
 ) -> None:
     """A figure; and, made when they are asked for, its downloads and what it shows on the page of its task."""
-    picture.show(f"figure_{name}", description, shown)
-    show_more(name, figure, links)
+    if picture.show(f"figure_{name}", description, shown, more=MORE):
+        show_more(name, figure, links)
 
 
 def no_links() -> list[Link]:
@@ -90,17 +108,12 @@ def no_links() -> list[Link]:
     return []
 
 
-@st.fragment
+@st.dialog(MORE)
 def show_more(name: str, figure: Callable[[], Figure], links: Links = no_links) -> None:
-    """A button that unfolds what a figure can be saved as, and a link for each of its series."""
-    popover = st.popover(
-        "Save or open", icon=":material/download:", type="tertiary", on_change="rerun", key=f"open_{name}"
-    )
-    if popover.open:
-        with popover:
-            show_downloads(name, figure())
-            for link in links():
-                _page_link(link)
+    """What a figure can be saved as, and a link for each of its series, above the page."""
+    show_downloads(name, figure())
+    for link in links():
+        _page_link(link)
 
 
 def show_downloads(name: str, figure: Figure) -> None:
