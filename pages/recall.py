@@ -71,11 +71,12 @@ STYLE = """<style>
 </style>"""
 GREYED = "<style>.st-key-answer, .st-key-recall_why { opacity: 0.4; }</style>"
 
-HOW_IT_WORKS = r"""
+TASK = """
 **The task.** The network hears a sequence of digits, one at a time, and must then name the one at an *index*,
 counted from 0. Each digit comes as ten numbers, a 1 at its own place and 0 elsewhere (*one-hot*), so nothing tells the
 network that 7 is more than 6. Sequences of {shortest} to {longest} digits were used in training. {question}
-
+"""
+HOW_IT_WORKS = r"""
 {direction}
 
 **The cell.** {meaning}
@@ -428,11 +429,11 @@ def show_memory(name: str, sequence: list[int], index: int, run: Trace) -> None:
 def show_how_it_works(name: str) -> None:
     """Tab: the task, the two directions, the cell."""
     card = network(name).card
+    question = ANY.format(units=card["hidden_size"]) if told(name) else FIXED
+    st.markdown(TASK.format(shortest=shortest(name), longest=card["data"]["longest"], question=question), width=760)
+    # By itself: the browser takes long to set equations, and does so only when a text has changed.
     st.markdown(
         HOW_IT_WORKS.format(
-            shortest=shortest(name),
-            longest=card["data"]["longest"],
-            question=ANY.format(units=card["hidden_size"]) if told(name) else FIXED,
             direction=BOTH.format(readout=READOUTS[card["readout"]]) if card["bidirectional"] else ONE,
             meaning=MEANINGS[card["cell"]],
             equations=EQUATIONS[card["cell"]],
