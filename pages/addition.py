@@ -77,10 +77,11 @@ GREYED = "<style>.st-key-answer, .st-key-addition_why { opacity: 0.4; }</style>"
 
 # One text, because the browser draws one element faster than ten, and this one is drawn with every answer.
 HOW_IT_WORKS = r"""
-**The task.** Two numbers are written in the binary system, with the digits 0 and 1, and are added as at school: column
-by column from the right. At each time step the network reads one bit of $a$ and one of $b$, bit 0 (the ones) first, and
-says one bit of the sum. Both numbers get one more zero in front, so that the last carry has a column to go to. The
-shipped networks were trained on pairs of {length} bits only; whatever they do with longer numbers, nobody taught them.
+**The task.** Two numbers are written in the [binary system](https://en.wikipedia.org/wiki/Binary_number), with the
+digits 0 and 1, and are added as at school: column by column from the right. At each time step the network reads one bit
+of $a$ and one of $b$, bit 0 (the ones) first, and says one bit of the sum. Both numbers get one more zero in front, so
+that the last carry has a column to go to. The shipped networks were trained on pairs of {length} bits only; whatever
+they do with longer numbers, nobody taught them.
 
 **One bit of memory.** Nearly all that a column needs stands in the column. What doesn't is the carry, and that is a
 single bit. A network that adds must therefore keep one bit in its hidden state, write it anew at 0 + 0 and at 1 + 1,

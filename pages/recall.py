@@ -72,9 +72,10 @@ STYLE = """<style>
 GREYED = "<style>.st-key-answer, .st-key-recall_why { opacity: 0.4; }</style>"
 
 TASK = """
-**The task.** The network hears a sequence of digits, one at a time, and must then name the one at an *index*,
-counted from 0. Each digit comes as ten numbers, a 1 at its own place and 0 elsewhere (*one-hot*), so nothing tells the
-network that 7 is more than 6. Sequences of {shortest} to {longest} digits were used in training. {question}
+**The task.** The network hears a sequence of digits, one at a time, and must then name the one at an *index*, counted
+from 0. Each digit comes as ten numbers, a 1 at its own place and 0 elsewhere
+([*one-hot*](https://en.wikipedia.org/wiki/One-hot)), so nothing tells the network that 7 is more than 6. Sequences of
+{shortest} to {longest} digits were used in training. {question}
 """
 HOW_IT_WORKS = r"""
 {direction}

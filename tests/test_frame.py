@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
+from tests.pages import opened
 from ui.frame import PAGES
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +48,15 @@ def is_drawn(page: Page) -> None:
     """Wait until the page is whole."""
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached()
+
+
+@pytest.mark.parametrize("page", ["digits", "recall", "addition"])
+def test_the_tab_below_an_answer_has_a_link_before_any_formula(page: str) -> None:
+    """Else the browser searches all parts of all formulas for one, at every answer."""
+    tab = opened(page).tabs[-1]
+    assert tab.label == "How it works"
+    text = "".join(element.value for element in tab.markdown)
+    assert 0 < text.index("](http") < text.index("$$")
 
 
 @pytest.mark.browser

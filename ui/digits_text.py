@@ -12,10 +12,10 @@ EARLY = 3  # rows with ink after which being sure is worth remarking on
 
 
 # {{ and }} are the braces of formulas.
-HOW_IT_WORKS = r"""**Row by row.** To a recurrent network an image is a sequence: at time step $t$ it gets row $t$,
-which is {rows} numbers between 0 (paper) and 1 (ink). It sees every row once and never looks back. All that it keeps of
-the rows that it has read is its hidden state $h_t$: {hidden_size} numbers in each of its {num_layers} layers, of which
-every layer reads the one below it.
+HOW_IT_WORKS = r"""**Row by row.** To a [recurrent network](https://en.wikipedia.org/wiki/Recurrent_neural_network) an
+image is a sequence: at time step $t$ it gets row $t$, which is {rows} numbers between 0 (paper) and 1 (ink). It sees
+every row once and never looks back. All that it keeps of the rows that it has read is its hidden state $h_t$:
+{hidden_size} numbers in each of its {num_layers} layers, of which every layer reads the one below it.
 
 **The cell.** {meaning}
 

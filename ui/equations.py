@@ -22,10 +22,15 @@ h_t &= o_t \odot \tanh(c_t)
 \end{aligned}""",
 }
 
+# Each names its source. What stands below the answers needs a link before its first formula also because the browser
+# searches the text of a tab, at every answer, for something to put the keyboard's focus on: a formula is a long way.
 MEANINGS: dict[str, str] = {
-    "rnn": "The plain recurrent cell mixes what it reads with its former state, and overwrites that state every time.",
-    "gru": """The GRU (gated recurrent unit) can keep its state. The update gate $z_t$ says of each number how much of
-the old one stays, and the reset gate $r_t$ how much of the old state the new candidate $n_t$ may use.""",
-    "lstm": """The LSTM (long short-term memory) has a second memory, the cell state $c_t$. The forget gate $f_t$ says
+    "rnn": """The plain recurrent cell ([Elman 1990](https://doi.org/10.1207/s15516709cog1402_1)) mixes what it reads
+with its former state, and overwrites that state every time.""",
+    "gru": """The GRU (gated recurrent unit, [Cho et al. 2014](https://arxiv.org/abs/1406.1078)) can keep its state. The
+update gate $z_t$ says of each number how much of the old one stays, and the reset gate $r_t$ how much of the old state
+the new candidate $n_t$ may use.""",
+    "lstm": """The LSTM (long short-term memory, [Hochreiter and Schmidhuber
+1997](https://doi.org/10.1162/neco.1997.9.8.1735)) has a second memory, the cell state $c_t$. The forget gate $f_t$ says
 what stays in it, the input gate $i_t$ what is added of the candidate $g_t$, the output gate $o_t$ what of it shows.""",
 }
