@@ -202,7 +202,9 @@ def show_images(found: dict[str, Any], model: str, rows: list[list[float]]) -> N
         st.error(str(error))
         return
     if st.button(MORE, icon=":material/download:", type="tertiary", key="open_images"):
-        show_more(f"images-{model}", lambda: images_figure(rows, list(map(test_image, rows))))
+        show_more(
+            f"images-{model}", f"Test images read by {model}", lambda: images_figure(rows, list(map(test_image, rows)))
+        )
     st.caption("An image opens on the page Digits, read by this network.")
 
 

@@ -100,7 +100,7 @@ def show_figure(
 ) -> None:
     """A figure; and, made when they are asked for, its downloads and what it shows on the page of its task."""
     if picture.show(f"figure_{name}", description, shown, more=MORE):
-        show_more(name, figure, links)
+        show_more(name, description, figure, links)
 
 
 def no_links() -> list[Link]:
@@ -108,17 +108,24 @@ def no_links() -> list[Link]:
     return []
 
 
-@st.dialog(MORE)
-def show_more(name: str, figure: Callable[[], Figure], links: Links = no_links) -> None:
+def show_more(name: str, description: str, figure: Callable[[], Figure], links: Links = no_links) -> None:
     """What a figure can be saved as, and a link for each of its series, above the page."""
-    show_downloads(name, figure())
-    for link in links():
-        _page_link(link)
+
+    @st.dialog(description)
+    def more() -> None:
+        st.markdown("Save it as")
+        show_downloads(name, figure())
+        if opened := links():
+            st.markdown("Open its settings, on the page of the task")
+        for link in opened:
+            _page_link(link)
+
+    more()
 
 
 def show_downloads(name: str, figure: Figure) -> None:
     """A figure's numbers, and the figure itself as two kinds of pictures, drawn when they are asked for."""
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="small"):
         for kind, mime in MIME.items():
             st.download_button(
                 kind.upper(),
@@ -126,7 +133,6 @@ def show_downloads(name: str, figure: Figure) -> None:
                 f"{name}.{kind}",
                 mime,
                 key=f"{kind}_{name}",
-                type="tertiary",
                 on_click="ignore",
             )
 
