@@ -194,9 +194,8 @@ class _Boxes:
         A set is no more than its pieces together, so it goes where they go. `places` and `spans` are its centre and its
         terms in the metric of its kind.
         """
-        places, spans = _cut(places, spans, cuts)
+        places, radii = _cut(places, spans, cuts)
         kinds = kinds.repeat_interleave(2**cuts)
-        radii = spans.abs().sum(1) + ROUNDING * (1 + places.abs())
         inside = self._inside(places, radii, kinds)
         settled = (inside | (radii.amax(1) <= SHRUNK * self.room)).view(-1, 2**cuts).all(1)
         new = settled.repeat_interleave(2**cuts) & ~inside
@@ -244,17 +243,20 @@ def _each(matrices: Tensor, vectors: Tensor) -> Tensor:
 
 
 def _cut(places: Tensor, spans: Tensor, cuts: int) -> tuple[Tensor, Tensor]:
-    """Halve every set `cuts` times where it is widest, in the term that most makes it so: (N * 2 ** cuts, ...)."""
+    """Halve every set `cuts` times where it is widest, in the term that most makes it so.
+
+    The centres of the pieces, and how far they reach from there: both (N * 2 ** cuts, S), set after set. All pieces of
+    a set have the same terms, so these are halved once for all.
+    """
+    places, spans, every = places[:, None], spans.clone(), torch.arange(len(spans))
+    radii = spans.abs().sum(1)
     for _ in range(cuts):
-        widths, every = spans.abs(), torch.arange(len(spans))
-        widest = widths.sum(1).argmax(1)
-        largest = widths[every, :, widest].argmax(1)
+        largest = spans[every, :, radii.argmax(1)].abs().argmax(1)
         half = spans[every, largest] / 2
-        places = torch.stack([places - half, places + half], dim=1).flatten(0, 1)
-        spans = spans.clone()
         spans[every, largest] = half
-        spans = spans.repeat_interleave(2, 0)
-    return places, spans
+        radii = radii - half.abs()
+        places = torch.stack([places - half[:, None], places + half[:, None]], dim=2).flatten(1, 2)
+    return places.flatten(0, 1), (radii[:, None] + ROUNDING * (1 + places.abs())).flatten(0, 1)
 
 
 def _fewer(terms: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Verdicts on adders: none that errs is ever called proved, however rarely it errs; right ones are."""
 
+import itertools
 import sys
 
 import pytest
@@ -236,10 +237,12 @@ def test_numbers_of_bits() -> None:
 def test_the_pieces_of_a_set_hold_all_of_it() -> None:
     generator = torch.Generator().manual_seed(0)
     center, terms = torch.randn(1, 3, generator=generator).double(), torch.randn(1, 6, 3, generator=generator).double()
-    places, spans = _cut(center, terms, 3)
-    assert places.shape == (8, 3) and spans.shape == (8, 6, 3)
+    places, radii = _cut(center, terms, 3)
+    assert places.shape == radii.shape == (8, 3)
     signs = torch.rand(500, 6, generator=generator).double() * 2 - 1
     points = center + signs @ terms[0]
-    inside = ((points[:, None] - places).abs() <= spans.abs().sum(1) + 1e-12).all(-1)
-    assert inside.any(1).all()
-    assert (spans.abs().sum(1).amax(1) < terms.abs().sum(1).amax()).all()
+    assert ((points[:, None] - places).abs() <= radii).all(-1).any(1).all()
+    corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=6))).double() @ terms[0]
+    assert torch.allclose((places + radii).amax(0), center + corners.amax(0))  # no wider than the set itself
+    assert torch.allclose((places - radii).amin(0), center + corners.amin(0))
+    assert (radii.amax(1) < terms.abs().sum(1).amax()).all()
