@@ -203,12 +203,12 @@ def show_images(found: dict[str, Any], model: str, rows: list[list[float]]) -> N
         return
     if st.button(MORE, icon=":material/download:", type="tertiary", key="open_images"):
         show_more(
-            f"images-{model}", f"Test images read by {model}", lambda: images_figure(rows, list(map(test_image, rows)))
+            f"images-{model}", f"Test images read by {model}", lambda: images_figure(rows, list(map(image_of, rows)))
         )
     st.caption("An image opens on the page Digits, read by this network.")
 
 
-def test_image(row: list[float]) -> np.ndarray:
+def image_of(row: list[float]) -> np.ndarray:
     """The image, ink = 1, that a row of the results is about."""
     return samples.sample(row[0]).image
 
@@ -216,7 +216,7 @@ def test_image(row: list[float]) -> np.ndarray:
 @kept
 def sheet(found: dict[str, Any], model: str, rows: list[list[float]]) -> str:
     """The images of these rows as HTML. Raises DataError where MNIST's files are not whole."""
-    entries = [sheet_entry(model, row, test_image(row)) for row in rows]
+    entries = [sheet_entry(model, row, image_of(row)) for row in rows]
     return f'<p class="images">{"".join(entries)}</p>'
 
 

@@ -29,6 +29,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const more = figure.querySelector(".more");
   more.hidden = !data.more;
   more.querySelector("span").textContent = data.more;
+  more.setAttribute("aria-label", `${data.more}: ${data.description}`);
   more.onclick = () => setTriggerValue("more", true);
   const enlarge = figure.querySelector(".enlarge");
   enlarge.hidden = !document.fullscreenEnabled;
