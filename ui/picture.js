@@ -3,7 +3,7 @@
 
 const REACH = 14; // pixels from a mark that count as pointing at it
 const GAP = 14; // pixels between the pointer and the tip
-const WIDE = 560; // pixels from which on a figure has room for the wide picture
+const ROOMY = 560; // pixels of its width from which on a figure has room for the wide picture
 const MARKS = "[role='graphics-symbol']:not([aria-roledescription='axis'], [aria-roledescription='legend'])";
 
 const times = (globalThis.rnnLabTimes ??= new Map()); // group and length of timelines -> their time step
@@ -38,7 +38,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 // Puts the picture on the page in the size that there is room for; with both there a page takes longer to open.
 function draw(figure) {
-  const size = figure.data.wide && figure.clientWidth > WIDE ? "wide" : "narrow";
+  const size = figure.data.wide && figure.clientWidth > ROOMY ? "wide" : "narrow";
   const svg = figure.data[size];
   if (figure.svg === svg) return;
   const place = figure.querySelector(".picture");
