@@ -2,14 +2,17 @@
 
 import os
 
-# One thread, unless the environment says otherwise, and before PyTorch is loaded: a sequence is read ten times faster
-# than by several threads that wait for each other, and training gives the same weights however many cores there are.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import torch
 
 from models.network import CELLS, READOUTS, Network
 from models.store import WeightsError, load, names, save
 from models.trace import Trace, belief, belief_backwards, trace
 from models.verdict import Verdict, verdict
+
+# One thread, unless the environment says otherwise: a sequence is read ten times faster than by several threads that
+# wait for each other, and training gives the same weights however many cores there are.
+if "OMP_NUM_THREADS" not in os.environ:
+    torch.set_num_threads(1)
 
 __all__ = [
     "CELLS",

@@ -20,7 +20,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from models.files import write_whole
@@ -35,8 +34,8 @@ Cell = dict[str, Any]
 Result = dict[str, Any]
 Work = Callable[[Cell], Result]
 PATIENCE = 10  # seconds within which a Dask scheduler must answer
-# A worker that dies takes its whole pool of processes with it; what dies this often will not get well by itself.
 MOST_CELLS = 100_000  # of one sweep
+# A worker that dies takes its whole pool of processes with it; what dies this often will not get well by itself.
 ATTEMPTS = 5
 
 
@@ -82,11 +81,7 @@ def train(cell: Cell) -> Result:
 
 def processes(jobs: int | None = None) -> Callable[[], Executor]:
     """Makes executors of `jobs` processes on this machine (None: as many as it has cores), of one thread each."""
-    return lambda: ProcessPoolExecutor(jobs or cores(), mp_context=get_context("spawn"), initializer=_one_thread)
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+    return lambda: ProcessPoolExecutor(jobs or cores(), mp_context=get_context("spawn"))
 
 
 def dask(scheduler: str) -> Callable[[], Executor]:
