@@ -108,6 +108,21 @@ def test_a_child_gives_way_to_the_server_and_stops_with_the_best_so_far(engine: 
     assert run.network().card["metrics"]["bit_accuracy"] == pytest.approx(best, abs=0.05)
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_network_is_kept_before_its_progress_is_told(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
+    run = runs.create(QUICK, seeds=seeds)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "append", interrupt)
+    monkeypatch.setattr(Run, "append_seeds", interrupt)
+    execute(run)
+    assert run.state() == "paused"
+    assert run.progress() == run.seeds_progress() == []
+    assert run.best.exists()
+
+
 def test_a_resumed_run_that_waits_is_stopped_with_its_best_while_others_train(engine: Engine) -> None:
     run, other = runs.create(QUICK, "has a best network"), runs.create(LONG, "trains on")
     execute(run)
@@ -193,6 +208,7 @@ def test_a_killed_worker_is_an_interrupted_run_that_resumes_to_the_same_weights(
 
 SERVER = """
 import sys, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from training.engine import Engine
 from training.runs import Run
@@ -269,7 +285,7 @@ def test_a_disk_that_takes_nothing_is_one_sentence_and_leaves_nothing_behind(
         with pytest.raises(RunError, match=one_sentence):
             action(paused)
     assert [run.name for run in runs.all_runs()] == ["paused before"]
-    assert len(list(runs.folder().iterdir())) == 1
+    assert [path.name for path in runs.folder().iterdir() if path.is_dir()] == [paused.id]
     assert engine.state(paused) == "paused"
 
 
@@ -387,6 +403,26 @@ def test_rename_and_delete() -> None:
         run.delete()
     run.delete()
     assert runs.all_runs() == []
+
+
+def test_a_class_that_starts_training_at_once_gets_a_name_each() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        every = list(pool.map(lambda _: runs.create(QUICK).name, range(8)))
+    assert len(set(every)) == 8
+
+
+def test_of_several_who_want_one_name_one_gets_it() -> None:
+    every = [runs.create(QUICK) for _ in range(4)]
+
+    def renamed(run: Run) -> bool:
+        try:
+            run.rename("mine")
+        except RunError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(renamed, every)) == 1
 
 
 def test_a_line_cut_off_by_a_crash_is_left_out() -> None:

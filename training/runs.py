@@ -13,6 +13,8 @@ import re
 import secrets
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
@@ -192,9 +194,10 @@ class Run:
         name = name.strip()
         if not NAME.fullmatch(name):
             raise RunError("A name has 1 to 80 characters: letters, digits, blanks and any of . , + ( ) _ -")
-        if name != self.name and name in _taken():
-            raise RunError(f"Another run or a shipped model is called {name} already: choose another name.")
-        _write_json(self.folder / "run.json", self.facts | {"name": name})
+        with _naming():
+            if name != self.name and name in _taken():
+                raise RunError(f"Another run or a shipped model is called {name} already: choose another name.")
+            _write_json(self.folder / "run.json", self.facts | {"name": name})
         self.__dict__.pop("facts", None)  # they are read anew
 
     def delete(self) -> None:
@@ -215,18 +218,14 @@ def create(settings: Settings, name: str | None = None, seeds: int = 1) -> Run:
     """
     now = datetime.now(UTC)
     run = Run(folder() / f"{now:%Y%m%d-%H%M%S-%f}-{settings.task}-{secrets.token_hex(3)}")
-    facts = {
-        "name": _free(name or describe(settings) + (f"-{seeds}seeds" if seeds > 1 else "")),
-        "settings": settings.to_dict(),
-        "created": now.isoformat(timespec="seconds"),
-    }
+    wanted = name or describe(settings) + (f"-{seeds}seeds" if seeds > 1 else "")
+    facts = {"settings": settings.to_dict(), "created": now.isoformat(timespec="seconds")}
     facts |= {"seeds": seeds} if seeds > 1 else {}
     try:
-        run.folder.mkdir(parents=True)
-        _write_json(run.folder / "run.json", facts)
+        with _naming():
+            run.folder.mkdir(parents=True)
+            _write_json(run.folder / "run.json", {"name": _free(wanted)} | facts)
         run.set_state("queued")
-    except OSError as error:
-        raise RunError(unwritable(error)) from error
     except RunError:
         shutil.rmtree(run.folder, ignore_errors=True)
         raise
@@ -258,6 +257,17 @@ def all_runs(task: str | None = None) -> list[Run]:
 def trained(task: str | None = None) -> dict[str, Run]:
     """The runs that have left a network, by their folders' names, the newest first."""
     return {run.id: run for run in all_runs(task) if run.weights.exists()}
+
+
+@contextmanager
+def _naming() -> Iterator[None]:
+    """While one looks for a name that is free, and takes it, nobody else does. Raises RunError on a full disk."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with FileLock(folder() / "names.lock"):
+            yield
+    except OSError as error:
+        raise RunError(unwritable(error)) from error
 
 
 def _taken() -> set[str]:

@@ -83,7 +83,10 @@ def _obey(run: Run, stream: TextIO | None) -> None:
 
 
 def _train(run: Run) -> None:
-    """Fit the run's network; each progress is on disk, and the best network too, before the next step begins."""
+    """Fit the run's network; the best network is on disk, and then each progress, before the next step begins.
+
+    In this order: whoever stops it between the two gets a network that is as good as what its progress says.
+    """
     settings = run.settings
     network, data = build(settings), TASKS[settings.task].load_data(settings)
     if run.checkpoint.exists():
@@ -92,9 +95,9 @@ def _train(run: Run) -> None:
     before = curves[-1].seconds if curves else 0.0
     for progress in fit(network, data, settings, checkpoint=run.checkpoint):
         curves.append(replace(progress, seconds=before + progress.seconds))
-        run.append(curves[-1])
         if curves[-1].merit() == max(each.merit() for each in curves):
             save(network, run.best)
+        run.append(curves[-1])
     _finish(run, network, curves)
 
 
@@ -109,11 +112,11 @@ def _train_seeds(run: Run) -> None:
     for progress in fit_stacked(network, run.settings, run.seeds, checkpoint=run.checkpoint):
         curves.append(replace(progress, seconds=before + progress.seconds))
         summary = median(curves[-1])  # raises where all have diverged
-        run.append_seeds(curves[-1])
-        run.append(summary)
         merits.append(of_seed(progress, best_seed(progress)).merit())
         if merits[-1] == max(merits):
             save(_best_of(run, network, progress), run.best)
+        run.append_seeds(curves[-1])
+        run.append(summary)
     _finish(run, _best_of(run, network, curves[-1]), run.progress())
 
 
