@@ -14,6 +14,7 @@ processors that keep to IEEE arithmetic; it does not for one that is run in bflo
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -23,6 +24,11 @@ FLOAT32 = 2 * 2.0**-24  # twice the largest relative error of one rounding
 ACTIVATION = 2.0**-20  # the most that a float32 tanh or logistic function is off
 
 _numbers = itertools.count()
+
+
+def rounding_of_sum(count: int, sizes: Tensor) -> Tensor:
+    """What rounding to float32 can do to a sum of `count` terms whose absolute values come to `sizes` at most."""
+    return (count + 4) * FLOAT32 * sizes
 
 
 class Affine:
@@ -50,7 +56,7 @@ class Affine:
         center, slack = (torch.cat(rows, dim=-1) for rows in zip(*((s.center, s.slack) for s in sets), strict=True))
         return cls(center, {n: torch.cat(terms, dim=-1) for n, terms in parts.items()}, slack)
 
-    @property
+    @cached_property
     def radius(self) -> Tensor:
         """(N, H): how far from its centre each entry can be."""
         return sum((term.abs().sum(1) for term in self.terms.values()), self.slack)
@@ -76,12 +82,19 @@ class Affine:
         terms = {n: term.repeat_interleave(times, 0) for n, term in self.terms.items()}
         return Affine(self.center.repeat_interleave(times, 0), terms, self.slack.repeat_interleave(times, 0))
 
+    def sizes(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """(N, rows): what the absolute values of the terms that `linear` adds up come to at most."""
+        return self.largest @ weight.abs().T + bias.abs()
+
     def linear(self, weight: Tensor, bias: Tensor) -> "Affine":
         """`torch.nn.functional.linear` of the set, with its roundings."""
-        size = weight.abs()
-        rounding = (weight.shape[1] + 4) * FLOAT32 * (self.largest @ size.T + bias.abs())
         terms = {n: term @ weight.T for n, term in self.terms.items()}
-        return Affine(self.center @ weight.T + bias, terms, self.slack @ size.T + rounding)
+        slack = self.slack @ weight.abs().T + rounding_of_sum(weight.shape[1], self.sizes(weight, bias))
+        return Affine(self.center @ weight.T + bias, terms, slack)
+
+    def loosened(self, by: Tensor) -> "Affine":
+        """The set, every entry up to `by` (N, H) off."""
+        return Affine(self.center, self.terms, self.slack + by)
 
     def __add__(self, other: "Affine") -> "Affine":
         terms = {n: _sum(self.terms.get(n), other.terms.get(n)) for n in self.terms | other.terms}

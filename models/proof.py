@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.affine import Affine
+from models.affine import Affine, rounding_of_sum
 from models.network import Network
 from models.streams import BITS, ONES, mixed
 from models.trace import STEPS
@@ -57,8 +57,12 @@ class Adder:
     def step(self, states: Affine, symbols: Tensor) -> Affine:
         """The sets of states after a symbol (N,) each."""
         h, c = states.chunk(2) if self.cell == "lstm" else (states, states)
-        from_input = Affine(BITS[symbols].double()).linear(self.weight_ih, self.bias_ih)
-        after = STEPS[self.cell](from_input, h.linear(self.weight_hh, self.bias_hh), h, c)
+        x = Affine(BITS[symbols].double())
+        from_input, from_state = x.linear(self.weight_ih, self.bias_ih), h.linear(self.weight_hh, self.bias_hh)
+        # A processor may add up the terms of both in one sum, in any order.
+        sizes = x.sizes(self.weight_ih, self.bias_ih) + h.sizes(self.weight_hh, self.bias_hh)
+        count = self.weight_ih.shape[1] + self.weight_hh.shape[1] + 2
+        after = STEPS[self.cell](from_input.loosened(rounding_of_sum(count, sizes)), from_state, h, c)
         return Affine.concatenate([after["hidden"], after["cell"]]) if self.cell == "lstm" else after["hidden"]
 
     def margins(self, states: Affine, right: Tensor) -> Tensor:
@@ -138,9 +142,9 @@ class _Boxes:
             symbols = torch.arange(4).repeat(len(kinds))
             sets = self.adder.step(before.repeated(4), symbols)
             columns = ONES[symbols] + _carries(kinds).repeat_interleave(4)
-            margin = min(margin, self.adder.margins(sets, columns % 2).min().item())
-            moved, longest = moved + len(symbols), max(longest, way)
-            if not margin > 0 or moved + self.compared * COMPARISON > work:
+            least = self.adder.margins(sets, columns % 2).min().item()
+            moved, longest, margin = moved + len(symbols), max(longest, way), min(margin, least)
+            if not least > 0 or moved + self.compared * COMPARISON > work:
                 return self._proof(False, moved, longest, margin)
             self._sort(sets, 2 * symbols + columns // 2, way)
         return self._proof(True, moved, longest, margin)

@@ -12,6 +12,7 @@ from models.affine import Affine
 from models.proof import Adder, Proof, _cut, prove
 from models.search import Search, is_wrong, number
 from models.streams import columns, mixed
+from models.trace import STEPS
 
 MODULE = sys.modules["models.verdict"]  # `models.verdict` is the function
 
@@ -156,6 +157,37 @@ def test_a_set_of_states_holds_every_state_that_it_should(cell: str, size: float
         for right in (0, 1):
             margins = adder.margins(sets, torch.full((6,), right))
             assert (torch.where(torch.tensor(right == 1), logits, -logits) >= margins[:, None]).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_set_of_states_holds_what_another_order_of_the_sums_gives(cell: str) -> None:
+    """A processor may add what comes from the state to what comes from the input, number by number."""
+    network = Network(2, 1, cell=cell, hidden_size=64, readout="every").eval()
+    large, ulp = 2.0**18, 2.0**-5
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network.recurrent.weight_ih_l0[:, 0] = large
+        network.recurrent.bias_ih_l0[:] = -large
+        network.recurrent.weight_hh_l0[:] = 0.49 * ulp
+    adder = Adder(network)
+    before = torch.zeros(1, adder.state_size).double()
+    before[:, :64] = 0.9
+    total = torch.tensor(large)
+    for _ in range(64):
+        total += torch.tensor(0.49 * ulp * 0.9)  # less than half of what total + 1 differs by: it stays as it was
+    assert total == large
+    a = torch.zeros(1, len(network.recurrent.bias_ih_l0)).double()  # what the sums come to, in this order
+    h, c = (before, before) if cell != "lstm" else before.chunk(2, 1)
+    after = STEPS[cell](a, torch.zeros_like(a), h, c)
+    low, high = adder.step(Affine(before), torch.tensor([2])).bounds()
+    state = torch.cat([after["hidden"], after["cell"]], 1) if cell == "lstm" else after["hidden"]
+    assert ((low <= state) & (state <= high)).all()
+
+
+def test_a_set_that_is_no_number_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Adder, "margins", lambda self, states, right: torch.full((len(right),), torch.nan))
+    assert not prove(latch_adder(2.0, seed=3, rest=0.3)).holds
 
 
 def stepped(network: Network, points: Tensor, symbols: Tensor) -> Tensor:
