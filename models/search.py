@@ -1,8 +1,8 @@
 """The search for operands that an adder adds wrongly: all short ones, carry chains, patterns, every state in reach.
 
 A network that reads from the ones upwards says the lowest bits of a sum before it has seen the higher ones, so one pass
-over a stream of columns holds its answers for every pair of operands that the stream begins with: what it says so far,
-and the last carry, for which it reads one more pair of zeros.
+over a stream of columns holds its answers for every pair of operands that the stream begins with, but for the last
+carry: for that it reads one more pair of zeros, which only the whole stream gets.
 """
 
 from dataclasses import dataclass, replace
@@ -30,8 +30,8 @@ class Search:
     """What `find_error` found and how far it looked.
 
     `pair`: the operands' bits, least significant first and of one length, or None. All pairs of `exhaustive_length`
-    bits were tried (0: none), then `streams` longer ones of up to `longest` bits, each cut to its lowest 1, 2, 3, ...
-    bits, then the columns that lead to `states` different states.
+    bits were tried (0: none), then `streams` longer ones of up to `longest` bits, each with its last carry, and its
+    lowest 1, 2, 3, ... bits without theirs; then the columns that lead to `states` different states.
     """
 
     pair: tuple[list[int], list[int]] | None
