@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,7 @@ from ui.words import cell_name, in_words
 
 SHIPPED = "shipped"  # the status of the models that come with the lab
 MOST_COMPARED = 8  # as many colours as can be told apart
+RENAMING = "runs_renaming"  # in the session: whether the popover with the new name is open
 OF_TRAINING = ("loss", "epochs", "learning rate", "weight decay", "seed")  # a network set by hand has none of these
 MEASURES = ("training loss", "validation loss", "validation accuracy")
 COLUMNS = {
@@ -179,24 +181,23 @@ def show_actions(chosen: list[Entry]) -> None:
                 st.markdown(f"Delete {', '.join(entry.name for entry in mine)} with weights and curves, for good?")
                 st.button("Delete for good", on_click=delete, args=(mine,), key="runs_delete")
         show_download("Curves (CSV)", curves_csv(chosen), "curves.csv")
-    for problem in (*(entry.problem for entry in chosen), st.session_state.pop("runs_problem", None)):
-        if problem:
+    failed = st.session_state.get("runs_problems", {})
+    for entry in chosen:
+        for problem in filter(None, (entry.problem, failed.get(entry.id))):
             st.error(problem)
 
 
 def show_actions_of_one(entry: Entry) -> None:
     state, run = status(entry), as_run(entry.id)
     if state in ACTIVE:
-        st.button("Pause", icon=":material/pause:", on_click=attempt, args=(engine().pause, run))
+        st.button("Pause", icon=":material/pause:", on_click=attempt, args=(run, engine().pause))
     if state in RESUMABLE:
         st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(run,))
     if state in (*ACTIVE, *RESUMABLE):
         best = "End it here, and keep the best network so far"
-        st.button("Stop", icon=":material/stop:", on_click=attempt, args=(engine().stop, run), help=best)
+        st.button("Stop", icon=":material/stop:", on_click=attempt, args=(run, engine().stop), help=best)
     if state != SHIPPED:
-        with st.popover("Rename", icon=":material/edit:"), st.form("runs_rename_form", border=False):
-            st.text_input("New name", entry.name, key=f"runs_name_{entry.id}", max_chars=80)
-            st.form_submit_button("Rename", on_click=rename, args=(run,), key="runs_rename")
+        show_rename(run, entry.name)
     if entry.weights is not None:
         about = card(entry.weights)
         file = entry.name.replace(" ", "-")
@@ -205,6 +206,21 @@ def show_actions_of_one(entry: Entry) -> None:
         show_script(about, file)
     if entry.weights is not None:
         show_link(entry)
+
+
+def show_rename(run: Run, name: str) -> None:
+    """A field for another name, in a popover that stays open, and says why, while the one typed can't be had."""
+    with st.popover("Rename", icon=":material/edit:", key=RENAMING, on_change=forget_rejected):
+        with st.form("runs_rename_form", border=False):
+            st.text_input("New name", name, key=f"runs_name_{run.id}", max_chars=80)
+            st.form_submit_button("Rename", on_click=rename, args=(run,), key="runs_rename")
+        if problem := st.session_state.get("runs_rejected"):
+            st.error(problem)
+
+
+def forget_rejected() -> None:
+    """What was wrong with the last name typed is no news where one begins anew."""
+    st.session_state.pop("runs_rejected", None)
 
 
 def show_link(entry: Entry) -> None:
@@ -232,30 +248,40 @@ def show_download(what: str, content: bytes | str, file: str, **looks: Any) -> N
     st.download_button(what, content, file, icon=":material/download:", on_click="ignore", **looks)
 
 
-def attempt(action: Any, *arguments: Any) -> bool:
-    """Do it, or say in one sentence why not."""
+def attempt(run: Run, action: Callable[[Run], None]) -> bool:
+    """Do it, or say in one sentence why not, until the next attempt: a run in training draws the page anew and anew."""
+    problems = st.session_state.setdefault("runs_problems", {})
+    problems.pop(run.id, None)
     try:
-        action(*arguments)
+        action(run)
     except (RunError, OSError) as error:
-        st.session_state["runs_problem"] = str(error)
+        problems[run.id] = str(error)
         return False
     return True
 
 
 def resume(run: Run) -> None:
-    if attempt(engine().submit, run):
+    if attempt(run, engine().submit):
         follow(run)
 
 
 def rename(run: Run) -> None:
-    attempt(run.rename, st.session_state[f"runs_name_{run.id}"])
+    """Give it the name that was typed, or keep the popover open with a sentence that says why not."""
     # Set anew, so that the browser learns the new name of what is chosen.
     st.session_state["compare"] = st.session_state["compare"]
+    forget_rejected()
+    try:
+        run.rename(st.session_state[f"runs_name_{run.id}"])
+    except (RunError, OSError) as error:
+        st.session_state["runs_rejected"] = str(error)
+        return
+    st.session_state[RENAMING] = False
+    st.toast(f"It is called **{run.name}** now.", icon=":material/check_circle:")
 
 
 def delete(entries: list[Entry]) -> None:
     for entry in entries:
-        if attempt(as_run(entry.id).delete):
+        if attempt(as_run(entry.id), Run.delete):
             st.session_state["compare"] = [name for name in st.session_state["compare"] if name != entry.id]
 
 

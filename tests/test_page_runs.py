@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from models import names
+from tests import live
 from training import runs
 from training.runs import Run
 from training.tasks import TASKS
@@ -89,17 +90,57 @@ def test_two_chosen_models_are_compared() -> None:
     assert len(app.get("vega_lite_chart")) == 3
 
 
+def renamed(app: AppTest, run: Run, name: str) -> AppTest:
+    app.text_input(key=f"runs_name_{run.id}").set_value(name)
+    app.button(key="runs_rename").click()
+    return checked(app)
+
+
 def test_a_run_can_be_renamed_and_keeps_its_place(trained: Run) -> None:
-    app = opened()
-    app.multiselect(key="compare").set_value([trained.id])
-    checked(app)
-    app.text_input(key=f"runs_name_{trained.id}").set_value("better name")
-    app.button(key="runs_rename").click()
-    checked(app)
+    app = opened(compare=["my adder"])
+    renamed(app, trained, "better name")
     assert table(app)[0] == "better name"
-    app.text_input(key=f"runs_name_{trained.id}").set_value("digits-gru")
-    app.button(key="runs_rename").click()
-    assert "called digits-gru already" in texts(checked(app))
+    assert [toast.value for toast in app.toast] == ["It is called **better name** now."]
+    assert app.session_state["runs_renaming"] is False
+
+
+def test_what_is_wrong_with_a_name_is_said_until_the_next_one(trained: Run) -> None:
+    app = opened(compare=["my adder"])
+    renamed(app, trained, "digits-gru")
+    for _ in range(2):  # as a run in training draws it anew every two seconds
+        assert "called digits-gru already" in texts(checked(app))
+    assert table(app)[0] == "my adder"
+    assert "already" not in texts(renamed(app, trained, "better name"))
+
+
+def test_what_went_wrong_is_said_until_the_next_attempt(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(compare=["my adder"])
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "is_locked", lambda run: True)
+        app.button(key="runs_delete").click()
+        checked(app)
+    assert "my adder is being trained: stop it before you delete it." in texts(checked(app))
+    app.button(key="runs_delete").click()
+    assert "being trained" not in texts(checked(app))
+
+
+@pytest.mark.browser
+def test_the_popover_closes_with_the_name_it_gave(page: Page, server: live.Server) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNN_LAB_RUNS", str(server.runs))
+        run = runs.create(QUICK, "a first name")
+        run.set_state("paused")
+    page.goto(f"{server.url}/runs?compare=a+first+name")
+    page.get_by_role("button", name="Rename").click()
+    box, popover = page.get_by_role("textbox", name="New name"), page.get_by_test_id("stPopoverBody")
+    box.fill("digits-gru")
+    box.press("Enter")
+    expect(popover.get_by_text("called digits-gru already")).to_be_visible()
+    box.fill("a second name")
+    box.press("Enter")
+    expect(page.get_by_text("It is called a second name now.")).to_be_visible()
+    expect(popover).to_be_hidden()
+    run.delete()
 
 
 def test_a_run_is_deleted_only_when_that_is_confirmed(trained: Run) -> None:
