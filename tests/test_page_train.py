@@ -103,6 +103,12 @@ def test_a_preset_sets_everything(name: str) -> None:
         assert app.session_state[f"train_{task.name}_{option.name}"] == value(settings, option)
 
 
+def test_what_was_set_by_hand_is_no_preset() -> None:
+    menu = next(item for item in opened("addition").get("menu_button") if item.proto.label == "Presets")
+    assert "addition-bce-h2" in menu.options
+    assert "addition-ideal-h2" not in menu.options
+
+
 def test_values_that_do_not_go_together_are_one_sentence_and_no_button() -> None:
     app = opened("recall")
     app.slider(key="train_recall_index").set_value(20).run()

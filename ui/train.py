@@ -80,7 +80,7 @@ def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
 
 def _settings(task: Task, defaults: Settings) -> tuple[Settings | None, int]:
     """What all the widgets say, and how many seeds; None, with a sentence that says why, for what can't be trained."""
-    presets = {recipe.name: recipe.settings for recipe in recipes().values() if recipe.settings.task == task.name}
+    presets = _presets(task)
     st.menu_button(
         "Presets",
         ["the report's defaults", *presets],
@@ -88,7 +88,7 @@ def _settings(task: Task, defaults: Settings) -> tuple[Settings | None, int]:
         icon=":material/tune:",
         on_click=_apply_preset,
         args=(task, presets, defaults),
-        help="The settings of each shipped model, one click each",
+        help="The settings of each shipped model that was trained, one click each",
     )
     every = {option.name: option for option in options(task)}
     first = [every.pop(option) for option in (*FIRST, *(option.name for option in task.options))]
@@ -110,6 +110,12 @@ def _settings(task: Task, defaults: Settings) -> tuple[Settings | None, int]:
 def _key(task: Task, option: str) -> str:
     """The key of a widget, which is also its name in the page's address."""
     return f"train_{task.name}_{option}"
+
+
+def _presets(task: Task) -> dict[str, Settings]:
+    """The settings of the task's shipped models, but for weights that were set by hand: no settings lead to those."""
+    trained = (recipe for recipe in recipes().values() if recipe.by_hand is None)
+    return {recipe.name: recipe.settings for recipe in trained if recipe.settings.task == task.name}
 
 
 def _apply_preset(task: Task, presets: dict[str, Settings], defaults: Settings) -> None:
