@@ -23,12 +23,13 @@ from ui.words import cell_name, in_words
 SHIPPED = "shipped"  # the status of the models that come with the lab
 MOST_COMPARED = 8  # as many colours as can be told apart
 RENAMING = "runs_renaming"  # in the session: whether the popover with the new name is open
-OF_TRAINING = ("loss", "epochs", "learning rate", "weight decay", "seed")  # a network set by hand has none of these
+OF_TRAINING = ("loss", "learning rate", "weight decay", "seed")  # a network set by hand has none of these
 MEASURES = ("training loss", "validation loss", "validation accuracy")
 COLUMNS = {
     "test accuracy": st.column_config.NumberColumn(format="percent", help="Addition: bit accuracy"),
     "whole sums": st.column_config.NumberColumn(format="percent", help="Addition: whole-sum accuracy"),
     "time": st.column_config.NumberColumn(format="%.0f s", help="How long training took"),
+    "epochs": st.column_config.NumberColumn(help="Trained so far, the last one perhaps in part"),
     "parameters": st.column_config.NumberColumn(format="localized"),
     "made": st.column_config.DatetimeColumn(format="distance"),
     "learning rate": st.column_config.NumberColumn(format="%g"),
@@ -58,12 +59,10 @@ def as_run(name: str) -> Run:
 def row(entry: Entry) -> dict[str, Any]:
     """What the table says of it."""
     settings, accuracies = entry.settings, [share for name, share in entry.metrics.items() if name != "loss"]
-    state = status(entry)
-    is_by_hand = state == SHIPPED and not entry.curves
     return {
         "name": entry.name,
         "task": settings.task,
-        "status": state,
+        "status": status(entry),
         "cell": cell_name(settings.cell, settings.bidirectional),
         "layers": settings.num_layers,
         "hidden": settings.hidden_size,
@@ -72,12 +71,12 @@ def row(entry: Entry) -> dict[str, Any]:
         "whole sums": entry.metrics.get("sum_accuracy"),
         "parameters": entry.parameters,
         "time": entry.seconds,
-        "epochs": settings.epochs,
+        "epochs": entry.epochs,
         "learning rate": settings.learning_rate,
         "weight decay": settings.weight_decay,
         "seed": settings.seed,
         "made": entry.created,
-    } | dict.fromkeys(OF_TRAINING if is_by_hand else ())
+    } | dict.fromkeys(OF_TRAINING if entry.by_hand else ())
 
 
 def filtered(every: dict[str, Entry]) -> dict[str, Entry]:
@@ -288,6 +287,9 @@ def delete(entries: list[Entry]) -> None:
 def show_differences(chosen: list[Entry]) -> None:
     """A table of the settings in which the chosen ones differ."""
     differences = differing(chosen)
+    for entry in chosen:
+        if entry.by_hand:
+            st.caption(f"The weights of {entry.name} were set by hand: it has no settings of a training.")
     if not differences:
         st.markdown("**They have the same settings.**")
         return
@@ -298,7 +300,7 @@ def show_differences(chosen: list[Entry]) -> None:
 
 
 def cell(value: Any) -> str:
-    """A setting's value in bold; nothing where a task has no such setting."""
+    """A setting's value in bold; nothing where there is none."""
     if value is None:
         return ""
     return f"**{value:g}**" if isinstance(value, float) else f"**{in_words(value)}**"

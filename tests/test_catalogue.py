@@ -75,6 +75,33 @@ def test_two_indices_differ_in_the_index_only() -> None:
     }
 
 
+def test_what_was_set_by_hand_differs_in_its_shape_only() -> None:
+    ideal, small, large = (shipped(f"addition-{name}") for name in ("ideal-h2", "bce-h2", "mse-h10"))
+    assert differing([ideal, small]) == {"cell": ["rnn", "lstm"]}
+    assert differing([ideal, small, large]) == {
+        "cell": ["rnn", "lstm", "lstm"],
+        "hidden_size": [2, 2, 10],
+        "loss": [None, "bce", "mse"],
+        "seed": [None, small.settings.seed, large.settings.seed],
+    }
+
+
+def test_an_upload_stays_set_by_hand() -> None:
+    content = (WEIGHTS / "addition-ideal-h2.safetensors").read_bytes()
+    run = upload(content, "mine.safetensors")
+    assert entry(run).by_hand
+    assert entry(run).epochs is None
+
+
+def test_the_epochs_are_those_that_were_trained() -> None:
+    run = runs.create(replace(QUICK, epochs=400))
+    assert entry(run).epochs == 0
+    for progress in shipped("addition-bce-h5").curves[:5]:
+        run.append(replace(progress, epoch=3))
+    assert entry(run).epochs == 3
+    assert shipped("digits-gru").epochs == shipped("digits-gru").settings.epochs
+
+
 def test_a_setting_that_is_younger_than_a_model_has_its_default_there() -> None:
     old = shipped("addition-bce-h5")
     assert "state_noise" not in old.settings.data

@@ -61,6 +61,13 @@ def test_what_was_set_by_hand_has_no_settings_of_a_training() -> None:
     assert rows.loc["addition-bce-h2", ["loss", "epochs", "learning rate", "weight decay", "seed"]].notna().all()
 
 
+def test_a_comparison_with_what_was_set_by_hand_says_so() -> None:
+    app = opened(compare=["addition-ideal-h2", "addition-bce-h2"])
+    assert "| cell | **RNN** | **LSTM** |" in texts(app)
+    assert "seed" not in texts(app)
+    assert "The weights of addition-ideal-h2 were set by hand" in app.caption[0].value
+
+
 def test_runs_stand_first_with_their_accuracy(trained: Run) -> None:
     app = opened()
     assert table(app) == ["my adder", *names()]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import math
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ LARGEST_UPLOAD = 32 * 1024**2  # bytes; the largest network that can be trained 
 MOST_PROGRESS = 20_000  # lines of progress that are taken from a file
 CALIBRATION = {"temperature": 100.0, "refusal_threshold": 1.0}  # what a task's `calibrate` notes on a card: 0 to this
 
-TRAINED_ON = {"device": ("cpu", "cuda", "mps"), "precision": ("float32", "bfloat16")}  # what a file may say of itself
+SHAPE = ("cell", "hidden_size", "num_layers", "bidirectional", "readout")  # settings that no training has to do with
+# What a file may say of itself.
+HISTORY = {"device": ("cpu", "cuda", "mps"), "precision": ("float32", "bfloat16"), "by_hand": (False, True)}
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Entry:
     """A shipped model or a run: what it is called, what was trained, and what came of it.
 
     `metrics` are those on the test data, empty before the end; `seconds` is the training time so far. `problem` says in
-    one sentence why there are no weights although training has left some: their file is damaged.
+    one sentence why there are no weights although training has left some: their file is damaged. Where the weights were
+    set `by_hand`, the settings of a training mean nothing.
     """
 
     id: str
@@ -46,6 +50,16 @@ class Entry:
     created: datetime | None
     weights: Path | None
     problem: str = ""
+    by_hand: bool = False
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs it was trained for so far, the last perhaps in part; None where it was set by hand."""
+        if self.by_hand:
+            return None
+        if self.curves:
+            return self.curves[-1].epoch
+        return self.settings.epochs if self.weights is not None else 0  # what was uploaded may have no curves
 
     @property
     def seconds(self) -> float | None:
@@ -64,7 +78,8 @@ def _shipped(name: str) -> Entry:
     about = card(name)
     settings, curves = Settings.of(about), tuple(Progress(**each) for each in about["curves"])
     weights = WEIGHTS / f"{name}.safetensors"
-    return Entry(name, name, settings, about["parameters"], about["metrics"], curves, None, weights)
+    by_hand = bool(about.get("by_hand"))
+    return Entry(name, name, settings, about["parameters"], about["metrics"], curves, None, weights, by_hand=by_hand)
 
 
 def entry(run: Run) -> Entry:
@@ -78,26 +93,40 @@ def _entry(folder: Path, changed: tuple[int, ...]) -> Entry:
     """What `entry` gives until one of its files changes."""
     run = Run(folder)
     made = datetime.fromisoformat(run.facts["created"])
-    metrics, weights, problem = {}, None, ""
+    about, metrics, weights, problem = {}, {}, None, ""
     if run.weights.exists():
         try:
-            metrics, weights = dict(card(run.weights).get("metrics", {})), run.weights
+            about = card(run.weights)
+            metrics, weights = dict(about.get("metrics", {})), run.weights
         except (WeightsError, TypeError, ValueError) as error:
             problem = f"The network of {run.name} can't be read: {error}"
-    curves = tuple(run.progress())
-    return Entry(run.id, run.name, run.settings, num_parameters(run.settings), metrics, curves, made, weights, problem)
+    size, curves, by_hand = num_parameters(run.settings), tuple(run.progress()), bool(about.get("by_hand"))
+    return Entry(run.id, run.name, run.settings, size, metrics, curves, made, weights, problem, by_hand)
 
 
 def differing(entries: list[Entry]) -> dict[str, list[Any]]:
-    """The settings in which the entries differ: name -> the value of each entry, None where its task has none."""
-    every = [
-        {"task": each.settings.task} | {option.name: value(each.settings, option) for option in options(task)}
-        for each in entries
-        for task in [TASKS[each.settings.task]]
+    """The settings in which the entries differ: name -> the value of each entry, None where it has none.
+
+    That a network set by hand has no settings of a training is no such difference.
+    """
+    every = [_settings(each) for each in entries]
+    values = {key: [settings.get(key) for settings in every] for key in dict.fromkeys(itertools.chain(*every))}
+    return {key: row for key, row in values.items() if _differs(key, row, entries)}
+
+
+def _settings(entry: Entry) -> dict[str, Any]:
+    """Its settings by name; those of a training only where there was one."""
+    task = TASKS[entry.settings.task]
+    every = {option.name: value(entry.settings, option) for option in options(task)}
+    return {"task": task.name} | {name: value for name, value in every.items() if name in SHAPE or not entry.by_hand}
+
+
+def _differs(key: str, row: list[Any], entries: list[Entry]) -> bool:
+    """Whether the values of one setting differ among the entries that were trained, where it is one of a training."""
+    compared = [
+        value for value, entry in zip(row, entries, strict=True) if key in ("task", *SHAPE) or not entry.by_hand
     ]
-    keys = dict.fromkeys(key for settings in every for key in settings)
-    values = {key: [settings.get(key) for settings in every] for key in keys}
-    return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
+    return any(value != compared[0] for value in compared)
 
 
 def curves_csv(entries: list[Entry]) -> str:
@@ -144,7 +173,7 @@ def upload(content: bytes, name: str) -> Run:
     settings, curves = checked(network.card, name), _curves(network.card)
     with measuring(settings, name):
         about = new_card(network, settings, curves, command="uploaded")
-    about |= {key: network.card[key] for key, known in TRAINED_ON.items() if network.card.get(key) in known}
+    about |= {key: network.card[key] for key, known in HISTORY.items() if network.card.get(key) in known}
     network.card = {key: network.card[key] for key in CALIBRATION if key in network.card} | about
     run = runs.create(settings, runs.tidy(Path(name).stem))
     for progress in curves:
