@@ -1,5 +1,6 @@
 """Training in Chromium: on while one looks elsewhere, there after a reload, stopped at will, side by side."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -105,7 +106,9 @@ def test_a_run_is_stopped_and_its_best_network_kept(page: Page, server_url: str)
     train(page, f"{server_url}/addition?addition_tab=Train&train_addition_epochs=900&train_addition_cell=GRU")
     expect(page.get_by_test_id("stProgress")).to_contain_text("steps/s", timeout=TRAINED)
     press(page, "Stop")
-    expect(page.get_by_text("was stopped. On the test data:")).to_be_visible(timeout=TRAINED)
+    expect(page.get_by_text(re.compile(r"was stopped in epoch \d+ of 900. On the test data:"))).to_be_visible(
+        timeout=TRAINED
+    )
     assert chosen_model(page).startswith("gru-1x10-bce")
 
 

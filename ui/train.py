@@ -262,10 +262,17 @@ def _show_standing(run: Run, state: str) -> None:
     if state in ACTIVE:
         done, phrase = standing(run)
         st.progress(done, f"**{run.name}** {STATES[state]}: {phrase}")
-    elif state in ENDED and run.weights.exists():
-        st.markdown(f"**{run.name}** {STATES[state]}. {_test_result(run)}")
-    else:
-        st.markdown(f"**{run.name}** {STATES[state]}.")
+        return
+    result = _test_result(run) if state in ENDED and run.weights.exists() else ""
+    st.markdown(f"**{run.name}** {STATES[state]}{_reached(run)}. {result}")
+
+
+def _reached(run: Run) -> str:
+    """Where training stands that has not gone to its end; empty before its first progress, too."""
+    curves = run.progress()
+    if not curves or curves[-1].step == curves[-1].steps:
+        return ""
+    return f" in epoch {curves[-1].epoch} of {run.settings.epochs}"
 
 
 def _test_result(run: Run) -> str:
