@@ -96,7 +96,7 @@ def test_a_series_opens_the_shipped_model_and_its_settings(page: Page, server_ur
     expect_model(page, "addition-bce-h5")
     assert "train_addition_hidden_size=5" in page.url
     expect(page.get_by_role("slider", name="Hidden size")).to_have_value("5")
-    expect(page.get_by_role("slider", name="Seeds")).to_have_value("64")
+    expect(page.get_by_role("slider", name="Number of seeds")).to_have_value("64")
 
 
 def test_other_figures_open_as_what_they_show(page: Page, server_url: str) -> None:

@@ -103,6 +103,22 @@ def test_a_preset_sets_everything(name: str) -> None:
         assert app.session_state[f"train_{task.name}_{option.name}"] == value(settings, option)
 
 
+@pytest.mark.parametrize("task", ["recall", "addition"])
+def test_labels_are_words_of_which_no_two_can_be_confused(task: str) -> None:
+    app = opened(task)
+    widgets = {each.key: each for each in [*app.slider, *app.number_input, *app.get("button_group")] if each.key}
+    trained = {key: each for key, each in widgets.items() if key.startswith(f"train_{task}")}
+    labels = [each.label for each in trained.values()]
+    assert {"Batch size", "Sequences per generated batch", "Generated batches", "Random seed"} <= set(labels)
+    assert len(set(labels)) == len(labels)
+
+
+def test_what_an_option_does_is_said_of_the_choices_that_one_sees() -> None:
+    query = opened("recall").segmented_control(key="train_recall_query")
+    assert query.options == ["always the same", "any"]
+    assert query.help.startswith("Always the same: always for the digit at one index")
+
+
 def test_what_was_set_by_hand_is_no_preset() -> None:
     menu = next(item for item in opened("addition").get("menu_button") if item.proto.label == "Presets")
     assert "addition-bce-h2" in menu.options

@@ -10,7 +10,14 @@ from ui.words import cell_name, escaped, in_words, metric_in_words, verdict
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [("rnn", "RNN"), ("label_smoothing", "label smoothing"), ("num_layers", "layers"), (True, "yes"), (7, "7")],
+    [
+        ("rnn", "RNN"),
+        ("label_smoothing", "label smoothing"),
+        ("num_layers", "layers"),
+        ("final", "final states"),
+        (True, "yes"),
+        (7, "7"),
+    ],
 )
 def test_settings_are_words(value: object, words: str) -> None:
     assert in_words(value) == words

@@ -126,8 +126,8 @@ def _apply_preset(task: Task, presets: dict[str, Settings], defaults: Settings) 
 
 def _widget(task: Task, option: Option, default: Any) -> Any:
     """The widget that suits the option; nothing is drawn where there is only one choice."""
-    key, label, tip = _key(task, option.name), in_words(option.name).capitalize(), in_words(option.help)
-    common = {"key": key, "bind": "query-params", "help": f"{tip[0].upper()}{tip[1:]}."}
+    key, label = _key(task, option.name), in_words(option.name).capitalize()
+    common = {"key": key, "bind": "query-params", "help": _explained(option)}
     if option.choices:
         if len(option.choices) == 1:
             return default
@@ -147,6 +147,14 @@ def _widget(task: Task, option: Option, default: Any) -> Any:
         return st.slider(label, kind(option.low), kind(end), default, step, width=170, **common)
     looks = {} if kind is int else {"format": "%g", "step": 10 ** _magnitude(default)}
     return st.number_input(label, kind(option.low), kind(option.high), default, width=140, **looks, **common)
+
+
+def _explained(option: Option) -> str:
+    """What the option does, as a sentence that calls its choices what its widget calls them."""
+    text = option.help
+    for choice in option.choices:
+        text = text.replace(f"{choice}: ", f"{in_words(choice)}: ")
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _slider_end(task: Task, option: Option) -> float | None:

@@ -3,8 +3,17 @@
 import re
 from typing import Any
 
-# Names of settings, and values that are words, which people write in another way.
+# Names of settings, and values that are words, which people write in another way than the command line.
 _WORDS = {
+    "num_layers": "layers",
+    "query": "index asked for",
+    "length": "bits of each number",
+    "shortest": "shortest sequence",
+    "longest": "longest sequence",
+    "num_batches": "generated batches",  # of data: an optimiser step has a batch size of its own
+    "elements_in_batch": "sequences per generated batch",
+    "seed": "random seed",
+    "seeds": "number of seeds",
     "rnn": "RNN",
     "gru": "GRU",
     "lstm": "LSTM",
@@ -14,7 +23,12 @@ _WORDS = {
     "mnist": "MNIST",
     "mnist+pen": "MNIST and pen strokes",
     "sklearn": "scikit-learn's digits",
-    "num_layers": "layers",
+    "distort": "distorted",
+    "fixed": "always the same",
+    "final": "final states",
+    "last": "last output",
+    "every": "every output",
+    "pooled": "pooled outputs",
 }
 
 
