@@ -171,7 +171,7 @@ def choose(every: dict[str, Entry]) -> list[Entry]:
 
 def show_actions(chosen: list[Entry]) -> None:
     """What can be done with the chosen ones."""
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
             show_actions_of_one(chosen[0])
         mine = [entry for entry in chosen if status(entry) not in (SHIPPED, *ACTIVE)]

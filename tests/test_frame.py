@@ -97,3 +97,13 @@ def test_a_phone_shows_the_menu_and_never_scrolls_sideways(script: str, server_u
         box = link.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
     assert phone_page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+
+
+@pytest.mark.browser
+def test_a_links_tab_can_be_seen_on_a_phone(phone_page: Page, server_url: str) -> None:
+    phone_page.goto(f"{server_url}/addition?addition_tab=Train")
+    is_drawn(phone_page)
+    tab = phone_page.get_by_role("tab", name="Train")
+    expect(tab).to_have_attribute("aria-selected", "true")
+    phone_page.wait_for_function("tab => tab.getBoundingClientRect().right <= 390", arg=tab.element_handle())
+    assert phone_page.get_by_test_id("stMain").evaluate("box => box.scrollTop") == 0

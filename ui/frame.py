@@ -21,11 +21,15 @@ PAGES = [
     ("pages/runs.py", "Runs", ":material/monitoring:"),
 ]
 
+# On a phone the chosen tab of a link may lie beyond the edge of its strip, which then looks as if none were chosen.
+STYLE = "<style>[role=tab][aria-selected=true] { scroll-initial-target: nearest; }</style>"
+
 
 def page(title: str, icon: str, lead: str | None = None) -> None:
     """The first call of every page: browser tab with `title` and `icon` (an emoji), menu, heading, lead sentence."""
     st.set_page_config(page_title=title if title == LAB else f"{title} · {LAB}", page_icon=icon, layout="wide")
     _settle(title)
+    st.html(STYLE)
     # A row on top, not a sidebar: charts keep the whole width, and a phone shows it without a tap.
     with st.container(horizontal=True, gap="xsmall", key="menu"):
         for script, label, symbol in PAGES:
