@@ -15,7 +15,6 @@ from training.task import DataError, Settings
 from training.tasks import digits, samples
 from ui import frame, picture, report_text
 from ui.report import (
-    MORE,
     TRAINED,
     Link,
     Links,
@@ -28,8 +27,8 @@ from ui.report import (
 )
 from ui.report_charts import data_url
 from ui.report_figures import (
-    DECAYS,
     FIGURES,
+    READ,
     adder_name,
     decay_name,
     grid_name,
@@ -39,7 +38,6 @@ from ui.report_figures import (
     units_name,
 )
 
-PLACES = {"final": "where each direction ends", "last": "at the last digit"}
 STACKED = ["training loss", "validation loss", "validation accuracy"]
 SHOWN = 24  # misread images
 STYLE = """<style>
@@ -142,7 +140,7 @@ def show_regularisation(found: dict[str, Any]) -> None:
     numbers(
         [
             (
-                f"{each['network']} {DECAYS[each['weight_decay']]}",
+                decay_name(each),
                 percent(reported.DIGITS[each["network"], each["weight_decay"]]),
                 interval(mean(each["test"])),
             )
@@ -150,6 +148,8 @@ def show_regularisation(found: dict[str, Any]) -> None:
         ]
     )
     show_claim(claims.gru_is_best, found)
+    if (grid := results("grid")) is not None:
+        explain(report_text.at_equal_size(grid, found))
     show_claim(claims.unregularised_is_better, found)
     links = of_rows(found["rows"], decay_name)
     figure(found, "accuracy_figure", "Test accuracy with and without weight decay", links)
@@ -201,11 +201,14 @@ def show_images(found: dict[str, Any], model: str, rows: list[list[float]]) -> N
     except DataError as error:
         st.error(str(error))
         return
-    if st.button(MORE, icon=":material/download:", type="tertiary", key="open_images"):
+    if st.button("Save", icon=":material/download:", type="tertiary", key="open_images"):
         show_more(
             f"images-{model}", f"Test images read by {model}", lambda: images_figure(rows, list(map(image_of, rows)))
         )
-    st.caption("An image opens on the page Digits, read by this network.")
+    st.caption(
+        "Bold: the network's answer; after ✗: the digit that it is. An image opens on the page Digits, read by this "
+        "network."
+    )
 
 
 def image_of(row: list[float]) -> np.ndarray:
@@ -234,7 +237,7 @@ def show_recall(found: dict[str, Any]) -> None:
     numbers(
         [
             (
-                f"{each['hidden_size']} hidden units, read {PLACES[each['readout']]}",
+                recall_name(each),
                 percent(reported.RECALL[each["hidden_size"]]),
                 interval(mean(each["test"])),
             )
@@ -244,7 +247,8 @@ def show_recall(found: dict[str, Any]) -> None:
     show_claim(claims.recall_needs_ten, found)
     show_claim(claims.final_states_recall, found)
     figure(found, "recall_figure", "Test accuracy by hidden units and read-out", of_rows(found["rows"], recall_name))
-    readout = choice("Read", list(PLACES), "report_readout", PLACES)
+    places = {readout: text.removeprefix("read ") for readout, text in READ.items()}
+    readout = choice("Read", list(READ), "report_readout", places)
     rows = [each for each in found["rows"] if each["readout"] == readout]
     side_by_side(found, "recall_curves", STACKED, of_rows(rows, units_name), readout)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
@@ -331,8 +335,8 @@ st.html(STYLE)
 with st.container(key="report"):
     st.markdown(
         "Each conclusion of the report is put to a test on networks trained from many seeds, by "
-        "`python -m training report`. Thick bars are 95 % intervals of the mean, "
-        "thin ones reach from the worst seed to the best; hollow diamonds are the report's values."
+        "`python -m training report`. Dots are means, thick bars their 95 % intervals. Where seeds lie beyond those, "
+        "thin bars reach from the worst to the best; where the report names a value, it is a hollow diamond."
     )
     frame.share_link()
     with st.expander("How a verdict is reached"):

@@ -66,7 +66,7 @@ def test_a_picture_tells_its_values_fills_the_screen_and_follows_the_theme(page:
     figure.scroll_into_view_if_needed()
     mark = figure.locator(".wide [aria-roledescription=point]").first
     said = mark.get_attribute("aria-label")
-    assert "RNN without weight decay: 9" in said
+    assert "RNN 2 x 128, without weight decay: 9" in said
     mark.hover()
     expect(figure.locator(".tip")).to_have_text(said)
     page.mouse.move(2, 2)

@@ -17,6 +17,7 @@ from training.task import Settings
 from training.tasks import TASKS, digits
 from ui import picture, report
 from ui.report import TRAINED, settings_link, shipped, train_query
+from ui.report_charts import _dot, _sentence, dots
 from ui.report_figures import FIGURES, images_figure
 
 ROOT = Path(__file__).parents[1]
@@ -117,8 +118,16 @@ def test_every_figure_follows_the_page_into_the_dark_and_tells_its_values(name: 
     told = [text for text in re.findall(r'aria-label="([^"]*)"', narrow) if not re.search("-axis|legend", text)]
     assert len(told) >= min(6, len(figure.table))
     values = [value for row in figure.table.select_dtypes("number").to_numpy().tolist() for value in row]
-    numbers = {form.format(value) for value in values for form in ("{:.2%}", "{:.1%}", "{:.4f}", "{:.0f}")}
-    assert all(numbers & set(re.findall(r"[\d.]+%?", text)) for text in told)
+    shares = {claims.percent(value, digits) for value in values for digits in (1, 2)}
+    numbers = shares | {form.format(value) for value in values for form in ("{:.4f}", "{:.0f}")}
+    assert all(numbers & set(re.findall(r"(?:over )?[\d.]+(?:\N{NO-BREAK SPACE}%)?", text)) for text in told)
+
+
+def test_an_interval_of_shares_ends_at_1_and_less_than_1_is_told_as_claims_tell_it() -> None:
+    figure = dots([("LSTM 2", "MSE", [1.0, 1.0, 0.99], 1.0), ("RNN 2", "MSE", [0.0, 0.0, 0.01], None)], "accuracy")
+    assert (figure.table["high"][0], figure.table["low"][1]) == (1, 0)
+    nearly = _sentence(_dot("LSTM 5", "MSE", [1.0, 0.99999], None))
+    assert f"LSTM 5: {claims.percent(0.999995, 2)}, interval" in nearly
 
 
 @pytest.mark.parametrize(

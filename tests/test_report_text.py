@@ -66,13 +66,34 @@ def test_the_most_frequent_mistake_is_computed() -> None:
 
 def test_who_finds_an_adder_is_computed() -> None:
     rows = [
-        {"cell": cell, "hidden_size": size, "loss": loss, "test": [1.0, 0.9 + 0.1 * (size == 10)]}
+        {"cell": cell, "hidden_size": size, "loss": loss, "test": [1.0, 0.9 + 0.1 * (size == 10 and loss == "mse")]}
         for cell in report_text.CELLS
         for size in (2, 10)
         for loss in ("bce", "mse")
     ]
     said = report_text.adders_found({"rows": rows}).replace("\N{NO-BREAK SPACE}", " ")
-    assert said.count("50 % with 2, 100 % with 10") == 3
+    with_bce, with_mse = said.split("With MSE")
+    assert with_bce.count("50 % with 2, 50 % with 10") == 3
+    assert with_mse.count("50 % with 2, 100 % with 10") == 3
+
+
+def grid_row(network: str, hidden: int, validation: list[float]) -> dict:
+    return {"network": network, "num_layers": 2, "hidden_size": hidden, "validation": validation}
+
+
+def test_how_the_grus_lead_stands_at_equal_size_is_computed() -> None:
+    base = [0.95, 0.96, 0.955]
+    tests = {
+        ("GRU", 128): base, ("RNN", 128): [x - 0.02 for x in base], ("BiLSTM", 128): [x + 0.01 for x in base],
+        ("GRU", 256): base, ("RNN", 256): [x - 0.01 for x in base], ("BiLSTM", 256): [0.96, 0.95, 0.955],
+    }  # fmt: skip
+    grid = {"rows": [grid_row(*setting, validation) for setting, validation in tests.items()]}
+    chosen = {"RNN": 128, "GRU": 256, "BiLSTM": 128}
+    found = [{"network": name, "settings": {"num_layers": 2, "hidden_size": size}} for name, size in chosen.items()]
+    said = report_text.at_equal_size(grid, {"rows": found})
+    assert "RNN 2 x 128, GRU 2 x 256, BiLSTM 2 x 128" in said
+    assert "with 2 x 128 the GRU is ahead of the RNN (+2.00 points) and behind the BiLSTM (-1.00 points)" in said
+    assert "with 2 x 256 the GRU is ahead of the RNN (+1.00 points) and not apart beyond chance from the BiLSTM" in said
 
 
 def test_the_sentences_can_be_made_of_the_committed_results() -> None:
@@ -80,4 +101,5 @@ def test_the_sentences_can_be_made_of_the_committed_results() -> None:
     sentences = [report_text.gates(regularisation), report_text.learned_by_heart(regularisation)]
     sentences += [report_text.mistakes(model) for model in results("samples")["models"]]
     sentences.append(report_text.adders_found(addition))
+    sentences.append(report_text.at_equal_size(results("grid"), regularisation))
     assert all(sentence.endswith(".") and "nan" not in sentence for sentence in sentences)

@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from training.claims import percent
 from training.statistics import mean
 from ui.charts import readable
 
 Row = dict[str, Any]
 CELL_NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 PER_CENT = alt.Axis(format=".4~p")
-LETTERS = 24  # in a legend's line on a telephone
+LETTERS = 24  # in a line of labels on a telephone
 DESCRIPTION = "description:N"
 SHADES = 10  # of the sequential palette
 
@@ -37,20 +38,20 @@ class Figure:
 def dots(rows: Iterable[tuple[str, str, list[float], float | None]], title: str) -> Figure:
     """A line for every setting: mean and 95 % interval of its seeds, the report's value as a hollow diamond.
 
-    `rows` are label, colour's label, a number for every seed (fractions), and the report's number or None.
+    `rows` are label, group (which gives the colour, and is part of the label), a number for every seed (fractions), and
+    the report's number or None. On a telephone long labels need two lines: they break at their comma.
     """
     table = pd.DataFrame([_dot(*row) for row in rows])
     order = list(table["setting"])
-    y = alt.Y("setting:N", title=None, sort=order, axis=alt.Axis(labelLimit=220, labelOverlap=False))
+    lines = 2 if max(map(len, order)) > LETTERS else 1
+    label = "split(datum.label, ', ')" if lines > 1 else "datum.label"
+    y = alt.Y("setting:N", title=None, sort=order, axis=alt.Axis(labelExpr=label, labelLimit=0, labelOverlap=False))
     lowest = math.floor(20 * table[["worst", "report"]].min(axis=None)) / 20
     scale = alt.Scale(domain=[min(lowest, 0.95), 1], nice=False)
     worst, low, middle, report = (
         alt.X(f"{name}:Q", title=title, scale=scale, axis=PER_CENT) for name in ("worst", "low", "mean", "report")
     )
-    groups = list(dict.fromkeys(table["group"]))
-    wide = len("".join(groups)) > LETTERS
-    legend = alt.Legend(orient="top", columns=1 if wide else len(groups), labelLimit=240, symbolOpacity=1)
-    color = alt.Color("group:N", title=None, sort=groups, legend=legend if len(groups) > 1 else None)
+    color = alt.Color("group:N", title=None, sort=list(dict.fromkeys(table["group"])), legend=None)  # labels name it
     described = table.assign(description=[_sentence(row) for row in table.to_dict("records")])
     base = alt.Chart(described).encode(y=y, color=color, description=DESCRIPTION)
     layers = base.mark_rule(opacity=0.35).encode(x=worst, x2="best:Q")
@@ -58,17 +59,18 @@ def dots(rows: Iterable[tuple[str, str, list[float], float | None]], title: str)
     layers += base.mark_point(filled=True, size=70, opacity=1).encode(x=middle)
     if table["report"].notna().any():
         layers += base.mark_point(shape="diamond", size=110, filled=False, strokeWidth=2).encode(x=report)
-    return Figure(readable(layers.properties(height=26 * len(order) + (120 if wide else 100))), table)
+    return Figure(readable(layers.properties(height=(8 + 18 * lines) * len(order) + 80)), table)
 
 
 def _dot(setting: str, group: str, values: list[float], report: float | None) -> Row:
     measured = mean(values)
+    low, high = np.clip([measured.low, measured.high], 0, 1)  # Student's interval knows of no bounds; a share has two
     return {
         "setting": setting,
         "group": group,
         "mean": measured.mean,
-        "low": measured.low,
-        "high": measured.high,
+        "low": low,
+        "high": high,
         "worst": min(values),
         "best": max(values),
         "n": measured.n,
@@ -77,8 +79,10 @@ def _dot(setting: str, group: str, values: list[float], report: float | None) ->
 
 
 def _sentence(row: Row) -> str:
-    measured = "{setting}: {mean:.2%}, interval {low:.2%} to {high:.2%}, seeds {worst:.2%} to {best:.2%}".format(**row)
-    return f"{measured} (n = {row['n']})" + ("" if pd.isna(row["report"]) else f"; the report: {row['report']:.1%}")
+    shares = {name: percent(row[name], 2) for name in ("mean", "low", "high", "worst", "best")}
+    measured = "{mean}, interval {low} to {high}, seeds {worst} to {best}".format(**shares)
+    report = "" if pd.isna(row["report"]) else f"; the report: {percent(row['report'])}"
+    return f"{row['setting']}: {measured} (n = {row['n']}){report}"
 
 
 def curves(table: pd.DataFrame, x_title: str, share: bool) -> Figure:
@@ -91,7 +95,7 @@ def curves(table: pd.DataFrame, x_title: str, share: bool) -> Figure:
     color = alt.Color("series:N", title=None, sort=series, legend=legend)
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(nice=False))
     axis = PER_CENT if share else alt.Axis(format="~g")
-    base = alt.Chart(_described(table, x_title, ".2%" if share else ".4f")).encode(x=x, color=color)
+    base = alt.Chart(_described(table, x_title, share)).encode(x=x, color=color)
     scale, title = alt.Scale(zero=False), str(table["measure"].iloc[0])
     low, value = alt.Y("low:Q", title=title, axis=axis, scale=scale), alt.Y("value:Q", title=title)
     band = base.mark_area(opacity=0.2, aria=False).encode(y=low, y2="high:Q")
@@ -100,13 +104,17 @@ def curves(table: pd.DataFrame, x_title: str, share: bool) -> Figure:
     return Figure(readable((band + line + points).properties(height=360)), table)
 
 
-def _described(table: pd.DataFrame, x_title: str, form: str) -> pd.DataFrame:
-    """The table with a sentence for every point; x is its column x or length."""
+def _described(table: pd.DataFrame, x_title: str, share: bool) -> pd.DataFrame:
+    """The table with a sentence for every point, in per cent for a share; x is its column x or length."""
+
+    def number(value: float) -> str:
+        return percent(value, 2) if share else f"{value:.4f}"
+
     x = "x" if "x" in table else "length"
     rows = table.to_dict("records")
     sentences = [
-        f"{row['series']}, {row['measure']} at {x_title} {row[x]:,}: {row['value']:{form}} "
-        f"({row['low']:{form}} to {row['high']:{form}})"
+        f"{row['series']}, {row['measure']} at {x_title} {row[x]:,}: {number(row['value'])} "
+        f"({number(row['low'])} to {number(row['high'])})"
         for row in rows
     ]
     return table.assign(description=sentences)
@@ -127,7 +135,7 @@ def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str) -> Figure
     dash = alt.StrokeDash(
         "measure:N", title=None, sort=measures, legend=alt.Legend(orient="top") if len(measures) > 1 else None
     )
-    base = alt.Chart(_described(table, title, ".2%")).encode(x=x, color=color)
+    base = alt.Chart(_described(table, title, share=True)).encode(x=x, color=color)
     bounds = {"y": alt.Y("low:Q", title=None), "y2": "high:Q", "detail": "measure:N"}
     band = base.mark_area(opacity=0.15, clip=True, aria=False).encode(**bounds)
     line = base.mark_line(clip=True, aria=False).encode(y=y, strokeDash=dash)
@@ -144,8 +152,10 @@ def heat_map(table: pd.DataFrame, x: str, y: str, value: str, share: bool = True
     """A cell for every pair of x and y that has a value, in the sequential colours."""
     seen = table[table[value].notna()]
     # Whole numbers of images to each of the palette's steps.
-    form, highest = (".1%", 1) if share else (",.0f", SHADES * max(1, math.ceil(seen[value].max() / SHADES)))
-    sentences = [f"{x} {row[x]}, {y} {row[y]}: {value} {row[value]:{form}}" for row in seen.to_dict("records")]
+    highest = 1 if share else SHADES * max(1, math.ceil(seen[value].max() / SHADES))
+    numbers = [percent(number) if share else f"{number:,.0f}" for number in seen[value]]
+    places = zip(seen[x], seen[y], numbers, strict=True)
+    sentences = [f"{x} {across}, {y} {down}: {value} {number}" for across, down, number in places]
     # The steps of the palette, not colours between them: those could not follow the page into the dark.
     scale = alt.Scale(type="quantize", domain=[0, highest])
     legend = alt.Legend(format="%" if share else "d", orient="top")

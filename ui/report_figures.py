@@ -10,9 +10,7 @@ from training import reported
 from ui.report_charts import CELL_NAMES, Figure, curves, dots, heat_map, image_sheet, lengths, long_curves, long_lengths
 
 Row = dict[str, Any]
-READ = {"final": "final states", "last": "last output"}
 DECAYS = {0.0: "without weight decay", 1e-3: "with weight decay"}
-
 READ = {"final": "read where each direction ends", "last": "read at the last digit"}
 
 
@@ -22,8 +20,9 @@ def grid_name(row: Row) -> str:
 
 
 def decay_name(row: Row) -> str:
-    """Of digits networks with and without weight decay."""
-    return f"{row['network']} {DECAYS[row['weight_decay']]}"
+    """Of digits networks, which differ in size, with and without weight decay."""
+    settings = row["settings"]
+    return f"{row['network']} {settings['num_layers']} x {settings['hidden_size']}, {DECAYS[row['weight_decay']]}"
 
 
 def recall_name(row: Row) -> str:

@@ -15,6 +15,8 @@ BEYOND_CHANCE = {
     -1: "reads worse than the RNN beyond chance",
 }
 
+LEAD = {1: "ahead of", 0: "not apart beyond chance from", -1: "behind"}
+
 GRID = """A *grid search* trains one network for every combination of settings and keeps the one that does best on
 validation data. The test data are looked at once, in the end: whoever chooses by the test data, as the report did,
 reports luck along with skill. Where two settings lie closer together than the seeds of one of them, the grid has not
@@ -101,13 +103,38 @@ def _times(count: int) -> str:
 
 
 def adders_found(found: Results) -> str:
-    """Which share of the seeds, of both losses together, found an adder, by cell and hidden units."""
+    """Which share of the seeds found an adder, by loss, cell and hidden units."""
     said = []
-    for cell in CELLS:
-        rows = [row for row in found["rows"] if row["cell"] == cell]
-        tests = {size: [] for size in dict.fromkeys(row["hidden_size"] for row in rows)}
-        for row in rows:
-            tests[row["hidden_size"]] += row["test"]
-        shares = ", ".join(f"{percent(share(test), 0)} with {size}" for size, test in tests.items())
-        said.append(f"{NAMES[cell]} {shares}")
-    return f"Seeds that found an adder without a wrong bit in the test sums, by hidden units: {'; '.join(said)}."
+    for loss in ("bce", "mse"):
+        of_cells = [f"{NAMES[cell]} {_found_by_size(found, cell, loss)}" for cell in CELLS]
+        said.append(f"With {loss.upper()} {'; '.join(of_cells)}.")
+    return f"Seeds that found an adder without a wrong bit in the test sums, by hidden units: {' '.join(said)}"
+
+
+def _found_by_size(found: Results, cell: str, loss: str) -> str:
+    rows = [row for row in found["rows"] if (row["cell"], row["loss"]) == (cell, loss)]
+    return ", ".join(f"{percent(share(row['test']), 0)} with {row['hidden_size']}" for row in rows)
+
+
+def at_equal_size(grid: Results, found: Results) -> str:
+    """How the GRU stands against the others at each size that `found` compares, by the grid's validation accuracy."""
+    sizes = {row["network"]: (row["settings"]["num_layers"], row["settings"]["hidden_size"]) for row in found["rows"]}
+    chosen = ", ".join(f"{name} {layers} x {hidden}" for name, (layers, hidden) in sizes.items())
+    leads = [
+        f"with {layers} x {hidden} {_grus_lead(grid, layers, hidden)}" for layers, hidden in sorted({*sizes.values()})
+    ]
+    return (
+        f"They have the sizes that the report chose, layers x hidden units: {chosen}. Of equal size, by the validation "
+        f"accuracy of section 1, {'; '.join(leads)}."
+    )
+
+
+def _grus_lead(grid: Results, layers: int, hidden: int) -> str:
+    """How the GRU of one size stands against the others of the same."""
+    gru, *others = (
+        find(grid["rows"], network=name, num_layers=layers, hidden_size=hidden)["validation"]
+        for name in ("GRU", "RNN", "BiLSTM")
+    )
+    pairs = paired_together({name: (gru, other) for name, other in zip(("RNN", "BiLSTM"), others, strict=True)})
+    said = [f"{LEAD[each.better]} the {name} ({100 * each.difference:+.2f} points)" for name, each in pairs.items()]
+    return f"the GRU is {' and '.join(said)}"
