@@ -5,7 +5,6 @@ import statistics
 import pandas as pd
 import streamlit as st
 
-from training.fit import Progress
 from training.runs import Run
 from training.seeds import best_seed, living
 from training.stacked import StackedProgress
@@ -15,7 +14,7 @@ from ui.words import metric_in_words
 POINTS = 40  # of each seed's curve, at most: 64 of them are drawn
 
 
-def show_seeds(run: Run, _medians: list[Progress]) -> None:
+def show_seeds(run: Run) -> None:
     """Best, median and worst in a sentence, every seed's curve, and where the seeds stand now."""
     every = run.seeds_progress()
     if not every:

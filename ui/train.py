@@ -253,15 +253,16 @@ def _show_run(run: Run, watch: Watch | None, active: bool) -> None:
     if state == "deleted":
         st.markdown("This run was deleted.")
         return
-    curves = _progress(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width=420):
             _show_standing(run, state)
         _buttons(run, state)
     if message := engine().message(run):
         st.error(message)
-    if curves:
-        (_show_curves if len(run.seeds) == 1 else show_seeds)(run, curves)
+    if len(run.seeds) > 1:
+        show_seeds(run)
+    elif curves := _progress(run):
+        _show_curves(run, curves)
     if watch and run.best.exists():
         _watch(run, watch)
 
