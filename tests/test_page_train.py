@@ -185,12 +185,26 @@ def test_what_is_trained_is_chosen_and_nothing_typed_is_lost() -> None:
     app = opened("addition", a="110", b="011", train_addition_num_batches="20", train_addition_epochs="1")
     press(app, "Train")
     (run,) = runs.all_runs("addition")
-    assert app.selectbox(key="addition_run").value == run.name
+    assert app.selectbox(key="addition_run").value == run.id
     wait_until(app, f"**{run.name}** is trained. On the test data: bit accuracy")
     assert app.selectbox(key="addition_model").value == run.id
     assert "whole-sum accuracy" in texts(app)
     assert app.text_input(key="a").value == "110"
     assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_runs_of_one_name_are_told_apart() -> None:
+    first, second = (runs.create(replace(QUICK, seed=seed)) for seed in (1, 2))
+    (second.folder / "run.json").write_text(
+        (first.folder / "run.json").read_text()
+    )  # as older versions could name them
+    for run in (first, second):
+        run.set_state("paused")
+    app = opened("addition")
+    picker = app.selectbox(key="addition_run")
+    assert picker.options == [f"{first.name} ({run.id})" for run in (second, first)]
+    for run in (first, second):
+        assert app.selectbox(key="addition_run").set_value(run.id).run().session_state["addition_run"] == run.id
 
 
 def test_a_request_that_was_on_its_way_does_not_undo_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +309,7 @@ def test_a_run_whose_folder_is_deleted_while_one_looks_at_it(state: str, tmp_pat
         run.set_state(state)
         app = opened("addition", addition_run=run.name)
     app.run()
-    assert app.selectbox(key="addition_run").value == run.name
+    assert app.selectbox(key="addition_run").value == run.id
     run.folder.rename(tmp_path / "elsewhere")  # at once, while its files are being written
     for _ in range(2):
         app.run()

@@ -1,6 +1,7 @@
 """The tab Train, the same for every task: settings, a run in the background, its curves, and the network it leaves."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -202,7 +203,7 @@ def _start(settings: Settings, seeds: int) -> None:
     except RunError as error:
         st.session_state["train_error"] = str(error)
         return
-    st.session_state[_run_key(settings.task)] = run.name
+    st.session_state[_run_key(settings.task)] = run.id
     if not _submit(run):
         run.delete()
 
@@ -231,18 +232,25 @@ def _run_key(task: str) -> str:
 
 def _chosen_run(task: Task) -> Run | None:
     """The run of this task that one looks at: the one just started, or any other on this machine."""
-    every = {run.name: run for run in runs.all_runs(task.name)}
-    name = st.selectbox(
+    every = {run.id: run for run in runs.all_runs(task.name)}
+    chosen = st.selectbox(
         "Run",
         list(every),
         index=None,
+        format_func=_labels(every).get,
         key=_run_key(task.name),
         bind="query-params",
         placeholder="Look at a run" if every else "There are no runs yet",
         width=320,
         help="Runs go on in the background, whatever page one looks at. All who use this server see all runs.",
     )
-    return every.get(name)
+    return every.get(chosen)
+
+
+def _labels(every: dict[str, Run]) -> dict[str, str]:
+    """What the runs are called, by their ids, which stand behind names that several have: so runs of old may have."""
+    count = Counter(run.name for run in every.values())
+    return {run.id: run.name if count[run.name] == 1 else f"{run.name} ({run.id})" for run in every.values()}
 
 
 def _show_run(run: Run, watch: Watch | None, active: bool) -> None:
