@@ -12,6 +12,7 @@ from ui.words import percent
 LEGEND_ROW = 22  # pixels
 MARGIN = {"right": 14, "top": 6}  # the last label of an axis sticks out
 PER_CENT = 66  # pixels of "over 99.9 %" and the distance before it
+THICK = 6  # pixels of the lines that others may lie on
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
 MEASURES = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}  # of an adder
 # Streamlit's own axis labels are too faint to be read from the back of a lecture hall.
@@ -62,29 +63,35 @@ def _bars(height: int) -> dict[str, Any]:
     return readable(layers.resolve_axis(y="independent").properties(height=height)).properties(padding=0).to_dict()
 
 
-def accuracy_lines(table: pd.DataFrame, trained_length: int, height: int = 400) -> alt.LayerChart:
+def accuracy_lines(
+    table: pd.DataFrame, trained_length: int, chosen: str | None = None, height: int = 400
+) -> alt.LayerChart:
     """Accuracy against the operands' length: bit accuracy solid, whole-sum accuracy dashed, one colour per model.
 
     `table` has the columns model, length, bit_accuracy and sum_accuracy (fractions). A dotted rule stands at the
-    trained length; pointing at a length gives all values there. The first model's lines are the widest, so that none
-    hides another where they lie on top of each other.
+    trained length; pointing at a length gives all values there. The lines of the `chosen` one of several models are
+    thick, and lie below the others, so that they can be seen where others lie on top of them.
     """
     x = alt.X("length:Q", title="bits of each number", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
     length = alt.Chart(pd.DataFrame({"length": [trained_length]}))
     trained = length.mark_rule(strokeDash=[2, 3], color="gray").encode(x=x)
-    return readable((_measure_lines(table, x) + trained + _pointer(table, x)).properties(height=height))
+    return readable((_measure_lines(table, x, chosen) + trained + _pointer(table, x)).properties(height=height))
 
 
-def _measure_lines(table: pd.DataFrame, x: alt.X) -> alt.Chart:
-    """A line for each model and measure."""
+def _measure_lines(table: pd.DataFrame, x: alt.X, chosen: str | None) -> alt.Chart:
+    """A line for each model and measure, those of the chosen model first."""
     measures, models = list(MEASURES.values()), list(dict.fromkeys(table["model"]))
+    table = table.sort_values("model", key=lambda model: model != chosen, kind="stable")
     long = table.rename(columns=MEASURES).melt(["model", "length"], measures, "measure", "accuracy")
     worst = long["accuracy"].min()
     steps = 10 if worst < 0.9 else 100  # of the axis, from which it begins
     low = min(1 - 1 / steps, np.floor(steps * worst) / steps)
     y = alt.Y("accuracy:Q", title="share that is right", scale=alt.Scale(domain=[low, 1]), axis=alt.Axis(format="%"))
-    widths = alt.Scale(domain=models, range=[1.5 + 0.6 * len(models), 2])  # the others' lie between
-    legend = alt.Legend(orient="bottom", columns=3) if len(models) > 1 else None
+    several = len(models) > 1
+    thickness = [THICK if several and model == chosen else 2 for model in models]
+    widths = alt.Scale(type="ordinal", domain=models, range=thickness)  # else only the first and last are taken
+    legend = alt.Legend(orient="bottom", columns=3) if several else None
+    title = "thick: the chosen model" if chosen in models else None
     dashes = alt.Legend(orient="top", labelLimit=200)
     return (
         alt.Chart(long)
@@ -92,8 +99,8 @@ def _measure_lines(table: pd.DataFrame, x: alt.X) -> alt.Chart:
         .encode(
             x=x,
             y=y,
-            color=alt.Color("model:N", title=None, scale=alt.Scale(domain=models), legend=legend),
-            strokeWidth=alt.StrokeWidth("model:N", title=None, scale=widths, legend=legend),
+            color=alt.Color("model:N", title=title, scale=alt.Scale(domain=models), legend=legend),
+            strokeWidth=alt.StrokeWidth("model:N", title=title, scale=widths, legend=legend),
             strokeDash=alt.StrokeDash("measure:N", title=None, sort=measures, legend=dashes),
         )
     )
