@@ -21,16 +21,36 @@ def belief(*answers: int) -> np.ndarray:
         ((7, 0, 0, 0, 0), "It knew as soon as it heard the second digit and kept it for 3 more digits."),
         ((0, 0, 0, 0, 0), "It knew as soon as it heard the second digit and kept it for 3 more digits."),
         ((7, 7, 7, 7, 7), "It never knew: after no digit from the second on did it believe in a 0."),
-        ((7, 0, 5, 0, 0), "It was in doubt for a while, and settled on the right digit after the fourth."),
-        ((7, 5, 5, 5, 0), "It was in doubt for a while, and settled on the right digit after the fifth."),
+        (
+            (7, 0, 5, 0, 0),
+            "After one of the 4 digits from the second on it named another digit, at up to 91 %; from the fourth on it "
+            "names the right one.",
+        ),
+        (
+            (7, 5, 5, 5, 0),
+            "After 3 of the 4 digits from the second on it named other digits, at up to 91 %; from the fifth on it "
+            "names the right one.",
+        ),
         (
             (7, 0, 0, 8, 8),
             "It knew for a while, and lost it when it heard the fourth digit: it then believed in an 8.",
         ),
+        (
+            (7, 8, 0, 8, 8),
+            "After one of the 4 digits from the second on it named the right one, and after the last it named an 8.",
+        ),
     ],
 )
 def test_the_sentence_says_what_happened(answers: tuple[int, ...], sentence: str) -> None:
-    assert notice(SEQUENCE, 1, belief(*answers)) == sentence
+    assert notice(SEQUENCE, 1, belief(*answers)).replace("\N{NO-BREAK SPACE}", " ") == sentence
+
+
+def test_doubt_is_when_it_gives_no_other_digit_half() -> None:
+    unsure = np.full((5, 10), 0.09)
+    unsure[range(5), (7, 5, 5, 0, 0)] = 0.19
+    assert (
+        notice(SEQUENCE, 1, unsure) == "It was in doubt for a while, and settled on the right digit after the fourth."
+    )
 
 
 def test_nothing_is_kept_after_the_last_digit() -> None:

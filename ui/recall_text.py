@@ -5,6 +5,7 @@ import numpy as np
 from ui.words import article, percent
 
 SURE = 0.99  # the accuracy from which on it is said to name a digit
+HALF = 0.5  # a network that gives no other digit as much is in doubt; with more it names that one
 
 
 def notes(sequence: list[int], forwards: np.ndarray, backwards: np.ndarray | None) -> list[str]:
@@ -30,11 +31,32 @@ def notice(sequence: list[int], index: int, belief: np.ndarray) -> str:
         kept = "" if not rest else f" and kept it for {_times(rest)}"
         return f"It knew as soon as it heard the {_th(index + 1)} digit{kept}."
     if heard[-1]:
-        since = index + int(np.flatnonzero(~heard)[-1]) + 1
-        return f"It was in doubt for a while, and settled on the right digit after the {_th(since + 1)}."
-    lost = index + int(np.flatnonzero(heard)[-1]) + 1
-    then = article(int(answers[lost]))
-    return f"It knew for a while, and lost it when it heard the {_th(lost + 1)} digit: it then believed in {then}."
+        return _came_to_know(index, belief, heard)
+    lost = index + int(heard.argmin())
+    if heard[0] and not (answers[lost:] == truth).any():
+        then = article(int(answers[lost]))
+        return f"It knew for a while, and lost it when it heard the {_th(lost + 1)} digit: it then believed in {then}."
+    some = _share(int(heard.sum()), index, len(heard))
+    return f"{some} it named the right one, and after the last it named {article(int(answers[-1]))}."
+
+
+def _came_to_know(index: int, belief: np.ndarray, heard: np.ndarray) -> str:
+    """What came before it named the right digit in the end: doubt, or other digits.
+
+    `heard` says for each digit from `index` on whether the right one was named after it; not for all.
+    """
+    wrong = index + np.flatnonzero(~heard)
+    since, peak = _th(int(wrong[-1]) + 2), belief[wrong].max()
+    if peak < HALF:
+        return f"It was in doubt for a while, and settled on the right digit after the {since}."
+    others = "another digit" if len(wrong) == 1 else "other digits"
+    named = f"it named {others}, at up to {int(100 * peak)}\N{NO-BREAK SPACE}%"
+    return f"{_share(len(wrong), index, len(heard))} {named}; from the {since} on it names the right one."
+
+
+def _share(some: int, index: int, steps: int) -> str:
+    """After how many of the digits from `index` on."""
+    return f"After {'one' if some == 1 else some} of the {steps} digits from the {_th(index + 1)} on"
 
 
 def outside(length: int, index: int, shortest: int, longest: int) -> str | None:
