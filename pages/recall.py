@@ -14,7 +14,7 @@ from ui.charts import accuracy_curve, accuracy_map, probability_bars
 from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
 from ui.inside import Reading, Variant, inside_panel
 from ui.models import describe, model_picker, network
-from ui.recall_text import kept, notes, notice, outside, reach
+from ui.recall_text import beyond, kept, notes, notice, outside, reach, shaded, trained_lengths
 from ui.timeline import Scale, Timeline, heat_lanes, text_lane
 from ui.train import train_panel
 from ui.words import percent, verdict
@@ -109,10 +109,9 @@ def told(name: str) -> bool:
     return recall.query(network(name).card["data"]) == "any"
 
 
-def shortest(name: str) -> int:
-    """The length of the shortest sequences that the model was trained on: each holds the index, where that is fixed."""
-    data = network(name).card["data"]
-    return data["shortest"] if told(name) else max(data["shortest"], data["index"] + 1)
+def trained_on(name: str) -> tuple[int, int]:
+    """The lengths, from and to, of the sequences that the model was trained on."""
+    return trained_lengths(network(name).card["data"])
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
@@ -251,7 +250,6 @@ def digit_lane(sequence: list[int], index: int) -> Any:
 
 
 def show_why(name: str, sequence: list[int], index: int, belief: np.ndarray, backwards: np.ndarray | None) -> None:
-    card = network(name).card["data"]
     st.markdown(f"**{notice(sequence, index, belief)}**")
     lanes = {"": [digit_lane(sequence, index)], "Belief had the sequence ended here": heat_lanes(CLASSES, belief.T)}
     if backwards is not None:
@@ -261,7 +259,7 @@ def show_why(name: str, sequence: list[int], index: int, belief: np.ndarray, bac
         lanes["Right answer had the sequence ended here, for each index"] = heat_lanes(
             [str(asked) for asked in range(len(shares))], shares
         )
-    if warning := outside(len(sequence), index, card["shortest"], card["longest"]):
+    if warning := outside(len(sequence), trained_on(name)):
         st.markdown(f":material/info: {warning}")
     Timeline(
         "Belief after each digit",
@@ -309,46 +307,25 @@ def show_sizes(sequence: list[int]) -> None:
 
 def show_lengths(name: str) -> None:
     """Tab: accuracy against the sequence's length, beyond the trained lengths too."""
-    card = network(name).card
-    rows = accuracies(name, recall.MOST_DIGITS)
-    trained = (shortest(name), card["data"]["longest"])
-    st.markdown(f"**{beyond(rows, trained[1])}**")
+    rows, trained = accuracies(name, recall.MOST_DIGITS), trained_on(name)
+    st.markdown(f"**{beyond(rows, trained, SEQUENCES)}**")
     table = pd.DataFrame(rows)
     st.altair_chart(accuracy_curve(table, trained), alt="Accuracy against the length of the sequence")
-    st.caption(
-        f"{SEQUENCES} random sequences at each length (seed 0). Shaded: the trained lengths, {trained[0]} to "
-        f"{trained[1]}."
-    )
+    st.caption(f"{SEQUENCES} random sequences at each length (seed 0). Shaded: {shaded(trained)}.")
     st.download_button("CSV", table.to_csv(index=False), "recall-accuracy.csv", icon=":material/download:")
 
 
 def show_lengths_and_indices(name: str) -> None:
     """Tab: accuracy of a network that is told the index, against index and length, beyond the trained lengths too."""
-    data = network(name).card["data"]
-    rows = accuracies_by_index(name)
+    rows, trained = accuracies_by_index(name), trained_on(name)
     st.markdown(f"**{reach(rows)}**")
     table = pd.DataFrame(rows)
-    trained = (data["shortest"], data["longest"])
     st.altair_chart(accuracy_map(table, trained), alt="Accuracy against the length of the sequence and the index")
     st.caption(
         f"{ASKED_SEQUENCES} random sequences at each length, asked for every index from 0 to 9 (seed 0). Between the "
         f"lines: the trained lengths, {trained[0]} to {trained[1]}. One element can name no index above 9."
     )
     st.download_button("CSV", table.to_csv(index=False), "recall-accuracy.csv", icon=":material/download:")
-
-
-def beyond(rows: list[dict[str, float]], longest: int) -> str:
-    """One sentence on what becomes of the accuracy at lengths that it was not trained on."""
-    untrained = [row for row in rows if row["length"] > longest]
-    if not untrained:
-        return f"It was trained on every length up to the {longest} digits that fit this page."
-    worst = min(untrained, key=lambda row: row["accuracy"])
-    if worst["accuracy"] >= 0.995:
-        return f"It stays right far beyond the {longest} digits it was trained on."
-    accuracy = percent(worst["accuracy"])
-    return (
-        f"Beyond the {longest} digits it was trained on, its accuracy falls to {accuracy} at {worst['length']} digits."
-    )
 
 
 def inside(name: str, sequence: list[int], index: int, run: Trace) -> Reading:
@@ -431,7 +408,8 @@ def show_how_it_works(name: str) -> None:
     """Tab: the task, the two directions, the cell."""
     card = network(name).card
     question = ANY.format(units=card["hidden_size"]) if told(name) else FIXED
-    st.markdown(TASK.format(shortest=shortest(name), longest=card["data"]["longest"], question=question), width=760)
+    shortest, longest = trained_on(name)
+    st.markdown(TASK.format(shortest=shortest, longest=longest, question=question), width=760)
     # By itself: the browser takes long to set equations, and does so only when a text has changed.
     st.markdown(
         HOW_IT_WORKS.format(

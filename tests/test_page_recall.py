@@ -171,3 +171,8 @@ def test_every_tab_opens_by_its_link(tab: str) -> None:
 def test_garbage_in_the_link_is_no_accident() -> None:
     app = opened(sequence="<script>", index="99", recall_model="nosuch", recall_tab="nosuch")
     assert "Only the digits 0 to 9" in texts(app)
+
+
+def test_a_network_that_is_told_its_index_is_not_said_to_need_longer_sequences() -> None:
+    app = opened(sequence="1234567890" * 3, index="9", recall_model="recall-any")
+    assert "trained on sequences of 3 to 10 digits; with 30 digits" in texts(app)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ui.recall_text import kept, notes, notice, outside, reach
+from ui.recall_text import beyond, kept, notes, notice, outside, reach, trained_lengths
 
 SEQUENCE = [7, 0, 5, 3, 9]
 
@@ -65,12 +65,53 @@ def test_notes_give_both_directions() -> None:
 
 
 def test_lengths_outside_of_training_are_named() -> None:
-    assert outside(8, 1, 3, 10) is None
-    assert outside(11, 1, 3, 10) == (
+    assert outside(8, (3, 10)) is None
+    assert outside(11, (3, 10)) == (
         "This network was trained on sequences of 3 to 10 digits; with 11 digits it is on its own."
     )
-    assert outside(1, 0, 3, 10).endswith("with 1 digit it is on its own.")
-    assert outside(12, 9, 3, 10).startswith("This network was trained on sequences of 10 digits;")
+    assert outside(1, (3, 10)).endswith("with 1 digit it is on its own.")
+    assert outside(12, (10, 10)).startswith("This network was trained on sequences of 10 digits;")
+
+
+def test_a_network_for_one_index_was_trained_on_lengths_that_hold_it_and_one_that_is_told_it_on_all() -> None:
+    data = {"shortest": 3, "longest": 10, "index": 9}
+    assert trained_lengths(data) == (10, 10)
+    assert trained_lengths(data | {"query": "any"}) == (3, 10)
+
+
+def rows_of(*accuracies: float) -> list[dict[str, float]]:
+    """Accuracies from a length of 9 on."""
+    return [{"length": length, "accuracy": accuracy} for length, accuracy in enumerate(accuracies, 9)]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "trained", "sentence"),
+    [
+        ((1.0, 1.0), (3, 10), "It was trained on every length up to the 10 digits that fit this page."),
+        ((1.0, 1.0, 0.998), (3, 10), "It stays right far beyond the 10 digits it was trained on."),
+        (
+            (1.0, 1.0, 0.9, 0.71, 0.74),
+            (3, 10),
+            "Trained on up to 10 digits, its accuracy falls to 71.0 % at 12 digits.",
+        ),
+        (
+            (0.1, 1.0, 0.5, 0.12, 0.2, 0.068, 0.13),
+            (10, 10),
+            "Trained on 10 digits only, it does no better than chance (10 %, within the sampling error) "
+            "from 14 digits on.",
+        ),
+        (
+            (1.0, 1.0, 0.5, 0.12),
+            (3, 10),
+            "Trained on up to 10 digits, it does no better than chance (10 %, within the sampling error) "
+            "with 12 digits.",
+        ),
+    ],
+)
+def test_beyond_the_trained_lengths_chance_is_called_chance(
+    accuracies: tuple[float, ...], trained: tuple[int, int], sentence: str
+) -> None:
+    assert beyond(rows_of(*accuracies), trained, 500).replace("\N{NO-BREAK SPACE}", " ") == sentence
 
 
 def test_what_is_kept_is_the_probability_of_each_digit_at_its_index() -> None:

@@ -131,13 +131,16 @@ def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 
 
     `table` has the columns length and accuracy (fractions).
     """
-    x = alt.X("length:Q", title="digits in the sequence", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
+    ends = alt.Scale(domain=[int(table["length"].min()) - 0.5, int(table["length"].max()) + 0.5], nice=False)
+    x = alt.X("length:Q", title="digits in the sequence", scale=ends, axis=alt.Axis(tickMinStep=1))
     y = alt.Y("accuracy:Q", title="share named correctly", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
     tooltip = [alt.Tooltip("length:Q", title="digits"), alt.Tooltip("accuracy:Q", format=".1%")]
     lines = alt.Chart(table).mark_line(point=True).encode(x=x, y=y, tooltip=tooltip)
-    band = pd.DataFrame({"start": [trained[0]], "end": [trained[1]]})
+    band = pd.DataFrame({"start": [trained[0] - 0.5], "end": [trained[1] + 0.5]})  # a single length has a width, too
     shade = (
-        alt.Chart(band).mark_rect(opacity=0.15).encode(x=alt.X("start:Q", title="digits in the sequence"), x2="end:Q")
+        alt.Chart(band)
+        .mark_rect(opacity=0.15, clip=True)
+        .encode(x=alt.X("start:Q", title="digits in the sequence", scale=ends), x2="end:Q")
     )
     return readable((shade + lines).properties(height=height))
 

@@ -1,10 +1,15 @@
 """What the Recall page says about a reading, worked out from the belief. Arrays in, sentences out."""
 
+from typing import Any
+
 import numpy as np
 
-from ui.words import article, percent
+from training.tasks import recall
+from ui.words import article, percent, spaced
 
 SURE = 0.99  # the accuracy from which on it is said to name a digit
+RIGHT = 0.995  # the accuracy from which on a network stays right
+ERRORS = 3  # standard errors within which an accuracy can't be told from that of a guess
 HALF = 0.5  # a network that gives no other digit as much is in doubt; with more it names that one
 
 
@@ -59,14 +64,51 @@ def _share(some: int, index: int, steps: int) -> str:
     return f"After {'one' if some == 1 else some} of the {steps} digits from the {_th(index + 1)} on"
 
 
-def outside(length: int, index: int, shortest: int, longest: int) -> str | None:
+def trained_lengths(data: dict[str, Any]) -> tuple[int, int]:
+    """The shortest and the longest sequence that a network with these settings was trained on.
+
+    Where the index is fixed every sequence holds it.
+    """
+    shortest, longest = data["shortest"], data["longest"]
+    return (shortest if recall.query(data) == "any" else max(shortest, data["index"] + 1)), longest
+
+
+def outside(length: int, trained: tuple[int, int]) -> str | None:
     """A sentence where a sequence has a length that the network was never trained on, else None."""
-    shortest = max(shortest, index + 1)
+    shortest, longest = trained
     if shortest <= length <= longest:
         return None
     unit = "digit" if length == 1 else "digits"
-    trained = f"{shortest} to {longest}" if shortest < longest else f"{longest}"
-    return f"This network was trained on sequences of {trained} digits; with {length} {unit} it is on its own."
+    return f"This network was trained on sequences of {_span(trained)} digits; with {length} {unit} it is on its own."
+
+
+def shaded(trained: tuple[int, int]) -> str:
+    """What is shaded in a chart against the length."""
+    shortest, longest = trained
+    return f"the trained lengths, {_span(trained)}" if shortest < longest else f"{longest}, the only trained length"
+
+
+def beyond(rows: list[dict[str, float]], trained: tuple[int, int], samples: int) -> str:
+    """One sentence on what becomes of the accuracy at lengths that the network was not trained on.
+
+    `rows` of length and accuracy ascend in length; each accuracy is measured on as many samples.
+    """
+    shortest, longest = trained
+    untrained = [row for row in rows if row["length"] > longest]
+    if not untrained:
+        return f"It was trained on every length up to the {longest} digits that fit this page."
+    worst = min(untrained, key=lambda row: row["accuracy"])
+    if worst["accuracy"] >= RIGHT:
+        return f"It stays right far beyond the {longest} digits it was trained on."
+    start = f"Trained on {longest} digits only" if shortest == longest else f"Trained on up to {longest} digits"
+    chance = 1 / recall.CLASSES
+    guessing = chance + ERRORS * (chance * (1 - chance) / samples) ** 0.5
+    better = [row["length"] for row in rows if row["accuracy"] > guessing]
+    guessed = [int(row["length"]) for row in untrained if row["length"] > max(better, default=0)]
+    if not guessed:
+        return f"{start}, its accuracy falls to {percent(worst['accuracy'])} at {worst['length']} digits."
+    where = f"from {guessed[0]} digits on" if len(guessed) > 1 else f"with {guessed[0]} digits"
+    return f"{start}, it does no better than chance ({spaced(f'{chance:.0%}')}, within the sampling error) {where}."
 
 
 def kept(sequence: list[int], recollections: np.ndarray) -> np.ndarray:
@@ -96,6 +138,11 @@ def reach(rows: list[dict[str, float]]) -> str:
         last += 1
     lengths = f"{first} to {last}" if first < last else f"{last}"
     return f"It names the digit at every index of sequences of {lengths} digits; {end}"
+
+
+def _span(trained: tuple[int, int]) -> str:
+    shortest, longest = trained
+    return f"{shortest} to {longest}" if shortest < longest else f"{longest}"
 
 
 def _best(row: np.ndarray, condition: str) -> str:
