@@ -41,6 +41,7 @@ EXAMPLES = (
 FIRST = "7 0 5 3 9 9 4 5"
 CLASSES = [str(digit) for digit in range(recall.CLASSES)]
 TABS = ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "Train", "How it works")
+SIDE_BY_SIDE = 20  # digits of a sequence that fits beside the answer
 SEQUENCES = 500  # per length
 ASKED_SEQUENCES = 200  # per length and index
 SHIPPED = {index: [name for name in names("recall") if f"-i{index}-" in name] for index in range(10)}
@@ -68,6 +69,9 @@ STYLE = """<style>
 @media (max-width: 999px) {
   .st-key-recall_columns > :has(> .st-key-recall_why) { flex: 1 0 100%; }
 }
+</style>"""
+STACKED = """<style>
+.st-key-recall_columns > * { order: 0 !important; flex: 1 0 100%; max-width: none !important; }
 </style>"""
 GREYED = "<style>.st-key-answer, .st-key-recall_why { opacity: 0.4; }</style>"
 
@@ -267,6 +271,7 @@ def show_why(name: str, sequence: list[int], index: int, belief: np.ndarray, bac
         lanes,
         axis="index",
         notes=notes(sequence, belief, backwards),
+        view=index,
         group="recall",
     ).show("recall_belief")
 
@@ -301,6 +306,7 @@ def show_sizes(sequence: list[int]) -> None:
         [str(t) for t in range(len(sequence))],
         lanes,
         axis="index",
+        view=1,
         group="recall",
     ).show("recall_sizes")
 
@@ -386,6 +392,7 @@ def show_memory(name: str, sequence: list[int], index: int, run: Trace) -> None:
             ),
         },
         axis="index",
+        view=index,
         group="recall",
     ).show("recall_held")
     st.caption(f"How far the {what.lower()} after the last digit moves: the mean over the nine other digits.")
@@ -400,6 +407,7 @@ def show_memory(name: str, sequence: list[int], index: int, run: Trace) -> None:
         },
         axis="time step",
         notes=[*(f"{digit} is heard." for digit in sequence), f"Index {index} is asked for."],
+        view=index,
         group="recall_memory",
     ).show("recall_memory")
 
@@ -473,6 +481,8 @@ else:
     model = st.session_state.get("recall_former", default_model(index))
 
 run, belief, backwards = read(model, sequence, index)
+if len(sequence) > SIDE_BY_SIDE:
+    st.html(STACKED)
 with st.container(horizontal=True, gap="large", key="recall_columns"):
     with st.container(width=380, key="answer"):
         show_answer(run.probabilities, sequence[index])

@@ -132,6 +132,7 @@ def test_a_scale_rises_along_a_known_palette() -> None:
         ([BITS], {"notes": ["one"]}, "Expected 4 notes, not 1"),
         ([BITS], {"start": 4}, "from 0 to 3, not 4"),
         ([BITS], {"start": -1}, "from 0 to 3, not -1"),
+        ([BITS], {"view": 4}, "view must be a time step from 0 to 3, not 4"),
         ([BITS], {"direction": "up"}, "direction"),
         ([IMAGE], {"direction": "left"}, "'down'"),
         ([BITS, rule()], {"direction": "down"}, "rule"),

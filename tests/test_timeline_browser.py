@@ -330,3 +330,36 @@ def test_a_long_sum_scrolls_in_its_own_box_to_the_current_bit(page: Page, show: 
         assert column["x"] + column["width"] <= 390
         assert names["x"] < 20  # the names stay where they are
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def seen(component: Locator, step: int) -> bool:
+    """Whether the column of the time step is in view, right of the names."""
+    within = """(head) => {
+        const [box, scroll] = [head, head.closest(".scroll")].map((element) => element.getBoundingClientRect());
+        const names = head.closest("table").querySelector(".corner").offsetWidth;
+        return box.left >= scroll.left + names && box.right <= scroll.right;
+    }"""
+    return component.locator(f".step[data-t='{step}']").evaluate(within)
+
+
+def fading(component: Locator) -> set[str]:
+    """The ends of the table that fade."""
+    return set(component.locator(".scroll").get_attribute("class").split()) - {"scroll"}
+
+
+def test_what_is_to_be_in_view_is_until_one_moves_and_the_ends_tell_that_there_is_more(page: Page, show: Show) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    component = show(addition(30, direction="right", view=2))
+    assert now(component) == 29
+    assert seen(component, 2) and not seen(component, 29)
+    assert fading(component) == {"more-right"}
+    show(addition(30, direction="right", view=15))
+    assert seen(component, 15) and fading(component) == {"more-left", "more-right"}
+    component.locator(".range").press("End")
+    assert seen(component, 29) and fading(component) == {"more-left"}
+    show(addition(30, direction="right", view=15))
+    assert seen(component, 29)
+
+
+def test_nothing_fades_where_all_have_room(show: Show) -> None:
+    assert fading(show(addition())) == set()

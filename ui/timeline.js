@@ -4,6 +4,7 @@
 const PLAY_MS = 500;
 const SHADES = 256;
 const MANY_LANES = 24; // with more of them in a group only some names have room
+const EDGE = 4; // pixels beyond an end that are no more than a margin
 const HINT = "Point at a cell, tap it, or use arrow keys.";
 
 const timelines = new WeakMap(); // root element -> Timeline: a rerun updates the table that stands there
@@ -25,11 +26,13 @@ class Timeline {
     this.root = root;
     this.renders = 0;
     this.chosen = null; // the lane whose value the arrow keys tell
+    this.viewed = null; // the time step to have in view; null: the current one
     const parts = ["scroll", "grid", "cursor", "controls", "play", "range"];
     const texts = ["position", "sentence", "sizer", "legend", "readout"];
     for (const name of [...parts, ...texts]) this[name] = root.querySelector(`.${name}`);
     // Hidden tabs have no size, and phones turn: place the outline whenever the table gets its size.
     this.observer = new ResizeObserver(() => this.place(true));
+    this.scroll.addEventListener("scroll", () => this.hint());
     this.range.addEventListener("input", () => this.go(this.range.valueAsNumber));
     this.play.addEventListener("click", () => this.togglePlay());
     this.root.addEventListener("keydown", (event) => this.press(event));
@@ -48,6 +51,7 @@ class Timeline {
   show(data) {
     const rebuilt = shapeOf(data) !== (this.data && shapeOf(this.data));
     const resized = data.steps.length !== this.data?.steps.length;
+    const reveals = rebuilt || data.view !== this.data.view;
     this.leaveGroup();
     this.data = data;
     this.lanes = data.groups.flatMap((group) => group.lanes);
@@ -58,7 +62,8 @@ class Timeline {
     if (resized) this.pause();
     if (resized) this.step = this.peers()[0]?.step ?? data.start;
     this.joinGroup();
-    this.move(this.step, rebuilt);
+    if (reveals) this.viewed = data.view;
+    this.move(this.step, reveals);
     if (this.chosen !== null) this.read(this.chosen, this.step);
     this.observer.observe(this.grid);
     return ++this.renders;
@@ -290,8 +295,10 @@ class Timeline {
 
   lead(step) {
     const last = this.data.steps.length - 1;
-    this.move(clamp(step, last), true);
-    for (const peer of this.peers()) peer.move(this.step, true);
+    for (const timeline of [this, ...this.peers()]) {
+      timeline.viewed = null;
+      timeline.move(clamp(step, last), true);
+    }
   }
 
   move(step, reveal) {
@@ -319,9 +326,9 @@ class Timeline {
     dispatchEvent(new Event("rnnlabtime"));
   }
 
-  // Puts the outline around the current time step and, where the table scrolls, brings it into view.
+  // Puts the outline around the current time step and, where the table scrolls, brings what is to be seen into view.
   place(reveal) {
-    const { table, head, scroll } = this;
+    const { table, head } = this;
     const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = head[this.step];
     const across = this.data.direction !== "down";
     const left = table.offsetLeft + (across ? offsetLeft : 0);
@@ -330,11 +337,24 @@ class Timeline {
     const height = across ? table.offsetHeight : offsetHeight;
     const box = { left, top, width, height };
     for (const side in box) this.cursor.style[side] = `${box[side]}px`;
-    if (!reveal || !across) return;
-    // With a column on either side of it, so that one sees where time goes on.
-    const from = left - width - this.corner.offsetWidth;
-    const to = left + 2 * width - scroll.clientWidth;
+    if (reveal && across) this.reveal(head[this.viewed ?? this.step]);
+    this.hint();
+  }
+
+  // Scrolls to a column, with one on either side of it, so that one sees where time goes on.
+  reveal({ offsetLeft, offsetWidth }) {
+    const { table, scroll } = this;
+    const left = table.offsetLeft + offsetLeft;
+    const from = left - offsetWidth - this.corner.offsetWidth;
+    const to = left + 2 * offsetWidth - scroll.clientWidth;
     scroll.scrollLeft = Math.max(to, Math.min(from, scroll.scrollLeft));
+  }
+
+  // Fades the ends beyond which there is more.
+  hint() {
+    const { scrollLeft, scrollWidth, clientWidth, classList } = this.scroll;
+    classList.toggle("more-left", scrollLeft > EDGE);
+    classList.toggle("more-right", scrollLeft + clientWidth < scrollWidth - EDGE);
   }
 
   togglePlay() {

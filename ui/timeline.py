@@ -123,10 +123,11 @@ class Timeline:
     "left" puts time step 0 into the rightmost column, as the lowest bit of a number. `position`: names a time step
     in a sentence, with {} for its header ("After row {} of 28"); by default axis and header. `notes`: a sentence per
     time step, shown behind its position. `start`: the time step shown first, by default the last; a rerun keeps the
-    one on the screen unless the number of time steps has changed. `group`: timelines of one group and one length
+    one on the screen unless the number of time steps has changed. `view`: the time step that is in view until one
+    moves, where there is no room for all; by default the one shown. `group`: timelines of one group and one length
     move together, and so do pictures (`ui.picture`). `play`: whether a button moves through time by itself.
 
-    Raises ValueError where lanes, notes or start do not fit the steps, or a lane does not fit the direction.
+    Raises ValueError where lanes, notes, start or view do not fit the steps, or a lane does not fit the direction.
     """
 
     label: str
@@ -137,6 +138,7 @@ class Timeline:
     position: str | None = None
     notes: Sequence[str] | None = None
     start: int | None = None
+    view: int | None = None
     group: str | None = None
     play: bool = True
 
@@ -148,8 +150,9 @@ class Timeline:
             raise ValueError(f"direction must be one of {DIRECTIONS}, not {self.direction!r}.")
         if self.notes is not None:
             _check_length("notes", len(self.notes), T)
-        if self.start is not None and not 0 <= self.start < T:
-            raise ValueError(f"start must be a time step from 0 to {T - 1}, not {self.start}.")
+        for name, step in (("start", self.start), ("view", self.view)):
+            if step is not None and not 0 <= step < T:
+                raise ValueError(f"{name} must be a time step from 0 to {T - 1}, not {step}.")
         for lane in self._all_lanes():
             _check_lane(lane, T, self.direction)
 
@@ -174,6 +177,7 @@ class Timeline:
             "position": f"{self.axis.capitalize()} {{}}" if self.position is None else self.position,
             "notes": list(self.notes or []),
             "start": len(self.steps) - 1 if self.start is None else self.start,
+            "view": self.view,
             "group": self.group,
             "play": self.play,
         }
