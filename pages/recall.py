@@ -71,6 +71,7 @@ STYLE = """<style>
 }
 </style>"""
 STACKED = """<style>
+.st-key-recall_columns { row-gap: 1rem; }
 .st-key-recall_columns > * { order: 0 !important; flex: 1 0 100%; max-width: none !important; }
 </style>"""
 GREYED = "<style>.st-key-answer, .st-key-recall_why { opacity: 0.4; }</style>"

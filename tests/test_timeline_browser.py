@@ -363,3 +363,16 @@ def test_what_is_to_be_in_view_is_until_one_moves_and_the_ends_tell_that_there_i
 
 def test_nothing_fades_where_all_have_room(show: Show) -> None:
     assert fading(show(addition())) == set()
+
+
+def test_upright_names_stay_within_their_columns_and_off_the_cells(show: Show) -> None:
+    units = {"State": heat_lanes([str(unit) for unit in range(98, 110)], np.zeros((12, 28)), STATE)}
+    component = show(Timeline("Units", [str(row) for row in range(28)], units, direction="down"))
+    room = """(names) => names.map((name) => {
+        const range = document.createRange();
+        range.selectNodeContents(name);
+        const [text, cell] = [range, name].map((each) => each.getBoundingClientRect());
+        return [cell.bottom - text.bottom, text.top - cell.top];
+    })"""
+    for below, above in component.locator("th.name").evaluate_all(room):
+        assert below >= 3 and above >= 0
