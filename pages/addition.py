@@ -73,7 +73,7 @@ STYLE = """<style>
 .st-key-answer .wrong { text-decoration: underline 0.08em; text-underline-offset: 0.12em; }
 </style>"""
 STACKED = "<style>.st-key-addition_columns > * { flex: 1 0 100%; }</style>"
-GREYED = "<style>.st-key-answer, .st-key-addition_why { opacity: 0.4; }</style>"
+GREYED = "<style>.st-key-answer, .st-key-addition_why, .st-key-addition_tab_input { opacity: 0.4; }</style>"
 
 # One text, because the browser draws one element faster than ten, and this one is drawn with every answer.
 HOW_IT_WORKS = r"""
@@ -526,13 +526,13 @@ if accuracy.open:
     with accuracy:
         show_accuracy(model)
 if everything.open:
-    with everything:
+    with everything, st.container(key="addition_tab_input"):
         show_all_models(model, a, b)
 if proof.open:
     with proof:
         proof_panel(model, show_wrong_pair)
 if within.open:
-    with within:
+    with within, st.container(key="addition_tab_input"):
         inside_panel(inside(model, total, read(model, a, b)))
 if training.open:
     with training:

@@ -54,7 +54,7 @@ STYLE = """<style>
   .st-key-digits_columns > :has(> .st-key-digits_belief_column) { flex: 1 0 100%; }
 }
 </style>"""
-OPACITY = "<style>.st-key-answer, .st-key-digits_belief_column {{ opacity: {}; }}</style>"
+OPACITY = "<style>.st-key-answer, .st-key-digits_belief_column, .st-key-digits_tab_input {{ opacity: {}; }}</style>"
 
 
 @dataclass(frozen=True)
@@ -277,10 +277,10 @@ def screen(name: str) -> None:
         st.vega_lite_chart(probability_bars(rows[-1]), alt="Probability of each digit")
     within, everything, training, how = st.tabs(TABS, default=TABS[-1], key="digits_tab", bind="query-params")
     if within.open:
-        with within:
+        with within, st.container(key="digits_tab_input"):
             inside_panel(inside(name, given.image, rows))
     if everything.open:
-        with everything:
+        with everything, st.container(key="digits_tab_input"):
             show_all_models(name, given.image, given.label)
     if training.open:
         with training:

@@ -74,7 +74,7 @@ STACKED = """<style>
 .st-key-recall_columns { row-gap: 1rem; }
 .st-key-recall_columns > * { order: 0 !important; flex: 1 0 100%; max-width: none !important; }
 </style>"""
-GREYED = "<style>.st-key-answer, .st-key-recall_why { opacity: 0.4; }</style>"
+GREYED = "<style>.st-key-answer, .st-key-recall_why, .st-key-recall_tab_input { opacity: 0.4; }</style>"
 
 TASK = """
 **The task.** The network hears a sequence of digits, one at a time, and must then name the one at an *index*, counted
@@ -492,7 +492,7 @@ with st.container(horizontal=True, gap="large", key="recall_columns"):
 
 sizes, lengths, within, training, how = st.tabs(TABS, default=TABS[-1], key="recall_tab", bind="query-params")
 if sizes.open:
-    with sizes:
+    with sizes, st.container(key="recall_tab_input"):
         show_sizes(sequence)
 if lengths.open:
     with lengths:
@@ -501,7 +501,7 @@ if lengths.open:
         else:
             show_lengths(model)
 if within.open:
-    with within:
+    with within, st.container(key="recall_tab_input"):
         if told(model):
             show_memory(model, sequence, index, run)
         inside_panel(inside(model, sequence, index, run))

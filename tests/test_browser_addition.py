@@ -83,13 +83,14 @@ def test_what_the_buttons_do_stands_in_the_address(server_url: str, page: Page) 
 
 
 def test_bad_input_greys_the_former_answer(server_url: str, page: Page) -> None:
-    go(page, server_url)
+    go(page, server_url, "?addition_tab=Look+inside")
     opacity = "e => getComputedStyle(e).opacity"
     assert page.locator(".st-key-answer").evaluate(opacity) == "1"
     add(page, "01101", "2x")
     expect(page.get_by_text("A binary number has only the digits 0 and 1, not “2”.")).to_be_visible()
     expect(page.locator(RESULT)).to_have_text("101100= 44")
-    assert float(page.locator(".st-key-answer").evaluate(opacity)) < 0.6
+    for former in ("answer", "addition_why", "addition_tab_input"):
+        assert float(page.locator(f".st-key-{former}").evaluate(opacity)) < 0.6
     expect(page.get_by_label("b", exact=True)).to_have_value("2x")
     add(page, "01101", "1")
     expect(page.locator(RESULT)).to_have_text("001110= 14")
