@@ -15,7 +15,7 @@ from ui import frame
 from ui.addition_text import Sum, first_errors, notes, notice, search_result, verdict, worked, written
 from ui.background import just_trained
 from ui.charts import accuracy_lines
-from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
+from ui.equations import EQUATIONS, MEANINGS, symbols
 from ui.inside import Reading, Variant, inside_panel
 from ui.models import model_picker, network, own
 from ui.proof import proof_panel
@@ -444,7 +444,7 @@ def show_how_it_works(name: str) -> None:
         table="\n".join(rows),
         meaning=MEANINGS[card["cell"]],
         equations=EQUATIONS[card["cell"]],
-        symbols=SYMBOLS,
+        symbols=symbols(card["cell"]),
     )
     st.markdown(text, width=760)
 

@@ -291,7 +291,7 @@ def screen(name: str) -> None:
             show_how_it_works(name)
 
 
-frame.page("Digits", "✏️", "Draw a digit. The network reads it from top to bottom, one row at a time.")
+frame.page("Digits", "✏️", "Draw a digit. The network reads it row by row.")
 st.html(STYLE)
 if run := just_trained("digits"):
     st.session_state["digits_model"] = run.id

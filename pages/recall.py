@@ -11,7 +11,7 @@ from training.tasks import recall
 from ui import frame
 from ui.background import just_trained
 from ui.charts import accuracy_curve, accuracy_map, probability_bars
-from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
+from ui.equations import EQUATIONS, MEANINGS, symbols
 from ui.inside import Reading, Variant, inside_panel
 from ui.models import describe, model_picker, network
 from ui.recall_text import beyond, kept, notes, notice, outside, reach, shaded, trained_lengths
@@ -425,7 +425,7 @@ def show_how_it_works(name: str) -> None:
             direction=BOTH.format(readout=READOUTS[card["readout"]]) if card["bidirectional"] else ONE,
             meaning=MEANINGS[card["cell"]],
             equations=EQUATIONS[card["cell"]],
-            symbols=SYMBOLS,
+            symbols=symbols(card["cell"]),
         ),
         width=760,
     )

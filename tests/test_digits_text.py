@@ -13,6 +13,7 @@ from ui.digits_text import (
     notes,
     notice,
 )
+from ui.equations import symbols
 from ui.words import article, percent
 
 IMAGE = np.zeros((28, 28), np.float32)
@@ -179,7 +180,9 @@ def test_how_it_works_says_how_the_best_reader_is_read_and_made_as_sure_as_it_is
     best = card(readout="pooled", bidirectional=True, temperature=0.592, refusal_threshold=0.5)
     text = plain(how_it_works(best, card(weight_decay=0.001)))
     assert "largest and the mean value" in text
-    assert "read from all states of both" in text
+    assert "read from all states of both halves" in text
+    assert "never looks back" not in text
+    assert "one half of it reads the rows from top to bottom, the other from bottom" in text
     assert "*temperature* 0.59" in text
     assert "less probable than 50 %" in text
     assert "temperature" not in how_it_works(card(), card(weight_decay=0.001))
@@ -192,3 +195,44 @@ def test_how_it_works_explains_the_cell_and_its_numbers(cell: str, mark: str) ->
     assert r"h_t" in text.split("$$")[1]
     assert "77 numbers" in text
     assert "0.001 times" in text
+
+
+@pytest.mark.parametrize(
+    ("properties", "kept"),
+    [
+        ({"cell": "gru", "num_layers": 1}, "its hidden state $h_t$: 77 numbers."),
+        (
+            {"cell": "lstm", "num_layers": 2},
+            "its hidden state $h_t$ and its cell state $c_t$: 77 numbers each in each of its 2 layers, of which every "
+            "layer reads the one below it.",
+        ),
+        (
+            {"cell": "rnn", "num_layers": 2, "bidirectional": True},
+            "its hidden state $h_t$: 77 numbers in each of its 2 layers, of which every layer reads both halves of the "
+            "one below it.",
+        ),
+    ],
+)
+def test_how_it_works_says_what_is_taken_along(properties: dict, kept: str) -> None:
+    text = how_it_works(card(hidden_size=77, **properties), card(weight_decay=0.001))
+    assert kept in text
+    assert ("never looks back" in text) is not properties.get("bidirectional", False)
+
+
+@pytest.mark.parametrize(
+    ("readout", "bidirectional", "formula"),
+    [
+        ("final", False, r"W h_{28} + b"),
+        ("final", True, r"W [\overrightarrow{h}_{28}; \overleftarrow{h}_{1}] + b"),
+        ("last", True, r"W [\overrightarrow{h}_{28}; \overleftarrow{h}_{28}] + b"),
+        ("pooled", True, r"[\max_t h_t;"),
+    ],
+)
+def test_how_it_works_gives_the_formula_of_the_answer(readout: str, bidirectional: bool, formula: str) -> None:
+    text = how_it_works(card(readout=readout, bidirectional=bidirectional), card(weight_decay=0.001))
+    assert formula in text
+
+
+def test_symbols_that_do_not_occur_are_not_explained() -> None:
+    assert r"\sigma" not in symbols("rnn") and r"\odot" not in symbols("rnn")
+    assert r"\sigma" in symbols("gru") and r"\odot" in symbols("lstm")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ui.equations import EQUATIONS, MEANINGS, SYMBOLS
+from ui.equations import EQUATIONS, MEANINGS, symbols
 from ui.words import article, cell_name, percent, spaced
 
 SURE = 0.9  # a network that gives a class at least this probability is called sure of it
@@ -13,9 +13,8 @@ EARLY = 3  # rows with ink after which being sure is worth remarking on
 
 # {{ and }} are the braces of formulas.
 HOW_IT_WORKS = r"""**Row by row.** To a [recurrent network](https://en.wikipedia.org/wiki/Recurrent_neural_network) an
-image is a sequence: at time step $t$ it gets row $t$, which is {rows} numbers between 0 (paper) and 1 (ink). It sees
-every row once and never looks back. All that it keeps of the rows that it has read is its hidden state $h_t$:
-{hidden_size} numbers in each of its {num_layers} layers, of which every layer reads the one below it.
+image is a sequence: at time step $t$ it gets row $t$, which is {rows} numbers between 0 (paper) and 1 (ink).
+{reading}
 
 **The cell.** {meaning}
 
@@ -29,20 +28,26 @@ $$
 probabilities would the network give had the image ended after row $t$? It was trained on whole images only, so nobody
 taught it what to say halfway. *Sure* means here: at least {sure}, and so until the end.
 
-**In both directions.** {bidirectional} is two in one: the first reads the rows from top to bottom, the second from
-bottom to top, and the answer is read from {read_out}. Had the image ended after row $t$, the second would
-have begun there. So for its belief the lab runs it {rows} times: on the first row, on the first two, and so on.
+**In both directions.** {both} Had the image ended after row $t$, the half that reads upwards would have
+begun there. So for its belief the lab runs it {rows} times: on the first row, on the first two, and so on.
 
 **L2** (weight decay) adds a small multiple of each weight, here {weight_decay:g} times it, to its gradient, which pulls
 all weights towards zero at every optimiser step. It is meant to keep a network from learning its training images by
 heart; the pairs in the table show what it did here, where training lasted {epochs} epochs."""
 
 
-LAST_STATE = r"""A linear layer makes ten *logits* of the last hidden state, one per digit, and *softmax* makes
-probabilities of them: $p = \mathrm{{softmax}}(W h_{{{rows}}} + b)$."""
+ONE_WAY = """It sees every row once and never looks back. All that it takes along from row to row is {state}."""
+TWO_WAYS = """This network does so twice: one half of it reads the rows from top to bottom, the other from bottom to
+top. All that a half takes along from row to row is {state}."""
+ONE_HALF = """A bidirectional network is two in one: one half reads the rows from top to bottom, the other from bottom
+to top, and the answer is read from the states of both."""
+
+# Braces around a whole formula keep it on one line.
+LAST_STATE = r"""A linear layer makes ten *logits* of {states}, one per digit, and *softmax* makes probabilities of
+them: ${{p = \mathrm{{softmax}}(W {formula} + b)}}$."""
 POOLED = r"""A linear layer makes ten *logits*, one per digit, of the largest and the mean value that each unit of the
-last layer had over all rows, and *softmax* makes probabilities of them: $p = \mathrm{{softmax}}(W\,[\max_t h_t;
-\tfrac{{1}}{{{rows}}} \sum_t h_t] + b)$. So it need not keep to the end what it saw early on."""
+last layer had over all rows, and *softmax* makes probabilities of them: ${{p = \mathrm{{softmax}}(W\,[\max_t h_t;
+\tfrac{{1}}{{{rows}}} \sum_t h_t] + b)}}$. So what a unit saw early on counts even if its state has lost it since."""
 CALIBRATED = r"""
 
 **How sure?** After training all logits were divided by one number, the *temperature* {temperature:.2f}, chosen on
@@ -51,10 +56,10 @@ it learned that every digit is as likely as any other. Where the likeliest one i
 page says that this does not look like a digit."""
 
 
-READ_OUT = {
-    "final": "the last state of both",
-    "pooled": "all states of both",
-    "last": "the output at the last row, where the second has seen that row only",
+READ_OUT = {  # of a network that reads in both directions
+    "final": "the last state of each half: each has seen the whole image then",
+    "pooled": "all states of both halves",
+    "last": "the states at the last row, where the half that reads upwards has seen that row only",
 }
 
 
@@ -125,23 +130,41 @@ def nickname(card: dict[str, Any]) -> str:
 
 def how_it_works(card: dict[str, Any], decayed: dict[str, Any]) -> str:
     """How the network with this card reads, in Markdown with KaTeX; `decayed` is the card of one trained with L2."""
-    pooled = card["readout"] == "pooled"
-    answer = (POOLED if pooled else LAST_STATE).format(rows=card["input_size"])
     text = HOW_IT_WORKS.format(
-        answer=answer,
-        read_out=READ_OUT[card["readout"]],
+        reading=(TWO_WAYS if card["bidirectional"] else ONE_WAY).format(state=_state(card)),
+        answer=_answer(card),
+        both=f"The answer is read from {READ_OUT[card['readout']]}." if card["bidirectional"] else ONE_HALF,
         rows=card["input_size"],
-        hidden_size=card["hidden_size"],
-        num_layers=card["num_layers"],
         meaning=MEANINGS[card["cell"]],
         equations=EQUATIONS[card["cell"]],
-        symbols=SYMBOLS,
-        sure=f"{SURE:.0%}".replace("%", " %"),
-        bidirectional="This bidirectional network" if card["bidirectional"] else "A bidirectional network",
+        symbols=symbols(card["cell"]),
+        sure=spaced(f"{SURE:.0%}"),
         weight_decay=decayed["weight_decay"],
         epochs=decayed["epochs"],
     )
     return text + _calibrated(card)
+
+
+def _state(card: dict[str, Any]) -> str:
+    """What a network with this card, or half of it where it reads both ways, takes along from row to row."""
+    H, layers, lstm = card["hidden_size"], card["num_layers"], card["cell"] == "lstm"
+    state = "its hidden state $h_t$ and its cell state $c_t$" if lstm else "its hidden state $h_t$"
+    below = "both halves of the one below it" if card["bidirectional"] else "the one below it"
+    many = f" in each of its {layers} layers, of which every layer reads {below}" if layers > 1 else ""
+    return f"{state}: {H} numbers{' each' * lstm}{many}"
+
+
+def _answer(card: dict[str, Any]) -> str:
+    """What the answer of a network with this card is worked out from."""
+    rows = card["input_size"]
+    if card["readout"] == "pooled":
+        return POOLED.format(rows=rows)
+    if not card["bidirectional"]:
+        return LAST_STATE.format(states="the last hidden state", formula=f"h_{{{rows}}}")
+    final = card["readout"] == "final"
+    formula = rf"[\overrightarrow{{h}}_{{{rows}}}; \overleftarrow{{h}}_{{{1 if final else rows}}}]"
+    states = "the last hidden state of each half" if final else "the hidden states at the last row"
+    return LAST_STATE.format(states=states, formula=formula)
 
 
 def _calibrated(card: dict[str, Any]) -> str:

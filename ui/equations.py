@@ -1,8 +1,10 @@
 """What each cell computes at a time step, for the reader: KaTeX in PyTorch's notation, and what it means."""
 
-SYMBOLS = r"""$x_t$ is what the network reads at time step $t$ and $h_t$ its hidden state after that; $h_0 = 0$. The
-matrices $W$ and vectors $b$ are what training adjusts; they are the same at every time step. $\sigma$ squashes every
-number to between 0 and 1, $\tanh$ to between −1 and 1, and $\odot$ multiplies number by number."""
+_SYMBOLS = r"""$x_t$ is what the network reads at time step $t$ and $h_t$ its hidden state after that; $h_0 = 0$. The
+matrices $W$ and vectors $b$ are what training adjusts; they are the same at every time step."""
+_TANH = r"$\tanh$ squashes every number to between −1 and 1."
+_GATED = r"""$\sigma$ squashes every number to between 0 and 1, $\tanh$ to between −1 and 1, and $\odot$ multiplies
+number by number."""
 
 EQUATIONS: dict[str, str] = {
     "rnn": r"h_t = \tanh(W_{ih}\, x_t + b_{ih} + W_{hh}\, h_{t-1} + b_{hh})",
@@ -34,3 +36,9 @@ the new candidate $n_t$ may use.""",
 1997](https://doi.org/10.1162/neco.1997.9.8.1735)) has a second memory, the cell state $c_t$. The forget gate $f_t$ says
 what stays in it, the input gate $i_t$ what is added of the candidate $g_t$, the output gate $o_t$ what of it shows.""",
 }
+
+
+def symbols(cell: str) -> str:
+    """What the symbols in the cell's equations mean."""
+    gated = r"\sigma" in EQUATIONS[cell]
+    return f"{_SYMBOLS} {_GATED if gated else _TANH}"
