@@ -12,8 +12,9 @@ from models import CELLS, Network, load, trace
 from models.fixed_points import FixedPoint
 from models.projection import plane
 from training.tasks import addition
+from ui import picture
 from ui.inside import PARTS
-from ui.inside_charts import ground, trajectory
+from ui.inside_charts import ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, signed, sums, vanishing
 
 ROOT = Path(__file__).parents[1]
@@ -111,3 +112,9 @@ def test_the_ground_of_the_plane_is_what_the_read_out_says_at_each_place() -> No
         (here,) = [row for row in rows if row["x"] < x < row["x2"] and row["y"] < y < row["y2"]]
         assert here["says"] == ["no", "yes"][number]
     assert len(rows) < len(places)
+
+
+def test_saliency_outlines_the_current_row_as_a_whole() -> None:
+    gradient = np.linspace(-1, 1, 28 * 28).reshape(28, 28)
+    drawn = picture.svg(saliency(gradient, np.zeros((28, 28))).to_dict(), picture.NARROW)
+    assert re.findall(r'data-t="(\d+)"', drawn) == [str(row) for row in range(28)]

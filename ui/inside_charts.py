@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.fixed_points import FixedPoint
 from models.projection import Plane
-from ui.charts import at, readable
+from ui.charts import MARGIN, at, readable
 
 MOST_LABELLED = 40  # rows of a map that have room for a name each
 GRID = 40  # places in each direction at which the read-out's decision is computed
@@ -50,7 +50,7 @@ def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
     most = float(np.abs(gradient).max()) or 1.0
     table = pd.DataFrame({"row": rows + 1, "column": columns + 1, "gradient": gradient.ravel(), "ink": image.ravel()})
     table["said"] = [
-        at(row, f"row {row + 1}, column {column + 1}: ink {ink:.2f}, gradient {slope:.3f}")
+        f"row {row + 1}, column {column + 1}: ink {ink:.2f}, gradient {slope:.3f}"
         for row, column, ink, slope in zip(rows, columns, table["ink"], table["gradient"], strict=True)
     ]
     base = alt.Chart(table).encode(x=alt.X("column:O", axis=None), y=alt.Y("row:O", axis=None))
@@ -62,7 +62,11 @@ def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
         "gradient:Q", scale=scale, legend=alt.Legend(orient="bottom", title="more ink here: against, for")
     )
     slopes = base.mark_rect(opacity=0.75).encode(color=color, description="said:N")
-    return readable((ink + slopes).properties(height=410))
+    whole = pd.DataFrame({"row": range(1, len(gradient) + 1)})  # of which the current one gets an outline
+    whole["said"] = [at(row - 1, f"row {row}") for row in whole["row"]]
+    outlines = alt.Chart(whole).mark_rect(filled=False, stroke="transparent").encode(y="row:O", description="said:N")
+    margin = MARGIN | {"left": 20}  # for the minus sign of the legend's left end
+    return readable((ink + slopes + outlines).properties(height=410)).properties(padding=margin)
 
 
 def answers_map(
