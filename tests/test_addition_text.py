@@ -68,8 +68,13 @@ def test_the_longest_carry_is_found(length: int, data: st.DataObject) -> None:
         ),
         (
             added("11", "11"),
-            "The longest carry travels 1 place, from bit 0 to bit 1, and the network keeps it all the way; "
-            "it is least sure of bit 0, at 75.0 %.",
+            "The longest carry travels 1 place, from bit 0 to bit 1 (each 1 + 1 begins a new carry), and the network "
+            "keeps it all the way; it is least sure of bit 0, at 75.0 %.",
+        ),
+        (
+            added("001111", "000011", doubtful=2),
+            "The longest carry travels 3 places, from bit 1 to bit 4 (each 1 + 1 begins a new carry), and the network "
+            "keeps it all the way; it is least sure of bit 2, at 75.0 %.",
         ),
         (
             added("01111", "00001", wrong=(3, 4)),

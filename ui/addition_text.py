@@ -78,6 +78,8 @@ def notice(total: Sum) -> str:
     birth, end = carry
     distance = "1 place" if end == birth + 1 else f"{end - birth} places"
     journey = f"The longest carry travels {distance}, from bit {birth} to bit {end}"
+    if total.carries[birth] or total.a[end]:  # it is a part of a longer run of ones in the row of carries
+        journey += " (each 1 + 1 begins a new carry)"
     lost = total.wrong[(total.wrong > birth) & (total.wrong <= end)]
     if len(lost):
         return f"{journey}, and the network goes wrong on the way, at bit {lost[0]}; {doubt}."
