@@ -12,7 +12,7 @@ from training import runs
 from training.tasks import addition, lengths
 from training.tasks.lengths import RANDOM_PAIRS
 from ui import frame
-from ui.addition_text import Sum, first_errors, notes, notice, search_result, verdict, worked, written
+from ui.addition_text import Sum, first_errors, notes, notice, search_result, short, verdict, worked, written
 from ui.background import just_trained
 from ui.charts import accuracy_lines
 from ui.equations import EQUATIONS, MEANINGS, symbols
@@ -292,7 +292,7 @@ def show_why(total: Sum, run: Trace) -> None:
     ]
     if different.any():
         lanes.append(bit_lane("true sum", total.true, different, "right"))
-    chances = [f"{p:.2f}".lstrip("0") for p in total.probabilities]
+    chances = [short(p) for p in total.probabilities]
     lanes += heat_lanes(["p(1)"], total.probabilities[None], texts=[chances])
     groups = {"": lanes, "Hidden state": state_lanes("h", run.hidden, STATE)}
     shown = st.container()  # above the switch that it depends on
@@ -317,7 +317,7 @@ def inside(name: str, total: Sum, run: Trace) -> Reading:
     top = len(total.a) - 1
 
     def variants() -> list[Variant]:
-        names = [f"bit {t} of {operand} turned" for t in range(top) for operand in "ab"]
+        names = [f"bit {t} of {operand} flipped" for t in range(top) for operand in "ab"]
         every = flipped(run.inputs)[:top].reshape(-1, *run.inputs.shape)
         return [Variant(name, x) for name, x in zip(names, every, strict=True)]
 

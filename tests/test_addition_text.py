@@ -14,6 +14,7 @@ from ui.addition_text import (
     notes,
     notice,
     search_result,
+    short,
     verdict,
     worked,
     written,
@@ -116,6 +117,14 @@ def test_the_verdict_names_the_wrong_bits(wrong: tuple[int, ...], words: str) ->
     assert verdict(added("01101100", "11111111", wrong)) == words
 
 
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(0.0, ".00"), (0.0049, "<.01"), (0.005, ".01"), (0.5, ".50"), (0.994, ".99"), (0.995, ">.99"), (1.0, "1.00")],
+)
+def test_only_what_is_certain_has_a_probability_of_0_or_1(probability: float, text: str) -> None:
+    assert short(probability) == text
+
+
 def test_every_bit_has_its_note() -> None:
     lines = notes(added("0111", "0101", wrong=(2,), doubtful=1))
     assert list(map(plain, lines)) == [
@@ -131,12 +140,12 @@ def test_every_bit_has_its_note() -> None:
 def test_a_search_names_the_states_it_looked_at() -> None:
     assert search_result(Search(None, 5, 2000, 1000, states=5000)).startswith(
         "No error in all 1,024 pairs of 5 bits and in 2,000 longer ones: carry chains and repeated patterns of up to "
-        "1000 bits, and what leads to 5,000 different states."
+        "1,000 bits, and what leads to 5,000 different states."
     )
 
 
 def test_a_search_says_exactly_what_it_tried() -> None:
-    longer = "2,000 longer ones: carry chains, repeated patterns and mixtures of up to 1000 bits"
+    longer = "2,000 longer ones: carry chains, repeated patterns and mixtures of up to 1,000 bits"
     assert search_result(Search(None, 5, 2000, 1000)) == (
         f"No error in all 1,024 pairs of 5 bits and in {longer}. "
         "That is no proof: the tab Proof has what can be proved."

@@ -65,15 +65,15 @@ def belief(*runs: tuple[int, int, float]) -> np.ndarray:
         ),
         (
             [(9, 27, 0.99), (4, 28, 0.5)],
-            "Not sure in the end: after the last row it reads 4 at 50.0 %, then 0 at 5.6 %.",
+            "Not sure in the end: after the last row it reads 4 at 50.0 %, in second place 0 at 5.6 %.",
         ),
         (
             [(4, 20, 0.95), (4, 28, 0.8)],
-            "Not sure in the end: after the last row it reads 4 at 80.0 %, then 0 at 2.2 %.",
+            "Not sure in the end: after the last row it reads 4 at 80.0 %, in second place 0 at 2.2 %.",
         ),
         (
             [(1, 5, 0.95), (9, 27, 0.8), (4, 28, 0.5)],
-            "Never sure: after the last row it reads 4 at 50.0 %, then 0 at 5.6 %.",
+            "Never sure: after the last row it reads 4 at 50.0 %, in second place 0 at 5.6 %.",
         ),
         # What it believed before the first ink is no change of mind.
         (
@@ -122,8 +122,8 @@ def test_notes_name_the_two_most_probable_digits_of_each_row() -> None:
     rows = np.zeros((28, 10))
     rows[:, 7], rows[:, 9] = 0.962, 0.021
     rows[0] = 0.1
-    assert plain(notes(rows)[16]) == "7 at 96.2 %, then 9 at 2.1 %."
-    assert plain(notes(rows)[0]) == "0 at 10.0 %, then 1 at 10.0 %."
+    assert plain(notes(rows)[16]) == "7 at 96.2 %, in second place 9 at 2.1 %."
+    assert plain(notes(rows)[0]) == "0 at 10.0 %, in second place 1 at 10.0 %."
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def test_a_sum_beyond_what_tanh_can_tell_apart_is_said_as_it_is() -> None:
 def test_what_is_said_of_gradients() -> None:
     norms = {"A": np.array([0.001, 1.0]), "B": np.array([0.5, 1.0]), "C": np.zeros(2), "D": np.array([0, 1.0])}
     said = vanishing(norms)
+    assert said.startswith("How many times weaker the gradient with respect to h is")
     assert "A: 1,000" in said
     assert "B: 2.0" in said
     assert "C: the answer does not depend on it" in said
@@ -86,14 +87,15 @@ def test_what_is_said_of_gradients() -> None:
 
 
 def test_what_is_said_of_changes() -> None:
-    former = np.array([7])
-    assert "None of these 2" in changes(["row 1", "row 2"], former, np.array([[7], [7]]))
-    assert "1 of 2 changes alter the answer: row 2" in changes(["row 1", "row 2"], former, np.array([[7], [9]]))
+    unchanged = np.array([7])
+    assert "None of these 2" in changes(["row 1", "row 2"], unchanged, np.array([[7], [7]]))
+    assert "1 of 2 changes alter the answer: row 2" in changes(["row 1", "row 2"], unchanged, np.array([[7], [9]]))
 
 
 def test_what_is_said_of_fixed_points() -> None:
     stable, saddle = FixedPoint(np.zeros(2), np.array([0.5])), FixedPoint(np.zeros(2), np.array([2.0, 0.1]))
-    assert "moves on" in rests([])
+    assert rests([]) == "**No fixed point** was found near these states: under this input the layer moves on."
+    assert rests([saddle]).startswith("**1 fixed point found.** ")
     assert "None of them is stable" in rests([saddle, saddle])
     assert "It is not stable" in rests([saddle])
     assert "It is stable" in rests([stable])

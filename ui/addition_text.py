@@ -50,6 +50,13 @@ def written(bits: Iterable[int]) -> str:
     return "".join(str(int(bit)) for bit in bits)[::-1]
 
 
+def short(probability: float) -> str:
+    """A probability where there is little room; 1.00 and .00 are left to what is certain, as in `ui.words.percent`."""
+    if 0.995 <= probability < 1:
+        return ">.99"
+    return "<.01" if 0 < probability < 0.005 else f"{probability:.2f}".lstrip("0")
+
+
 def longest_carry(total: Sum) -> tuple[int, int] | None:
     """Where the longest carry is born and the last bit that it reaches, None where nothing is carried.
 
@@ -119,7 +126,7 @@ def search_result(search: Search) -> str:
     """What the search for an error found, and exactly what it tried."""
     exhaustive = f"all {4**search.exhaustive_length:,} pairs of {search.exhaustive_length} bits"
     kinds = "carry chains and repeated patterns" if search.states else "carry chains, repeated patterns and mixtures"
-    beyond = f"{search.streams:,} longer ones: {kinds} of up to {search.longest} bits"
+    beyond = f"{search.streams:,} longer ones: {kinds} of up to {search.longest:,} bits"
     beyond += f", and what leads to {search.states:,} different states" if search.states else ""
     if search.pair is None:
         return f"No error in {exhaustive} and in {beyond}. That is no proof: the tab Proof has what can be proved."

@@ -66,7 +66,7 @@ READ_OUT = {  # of a network that reads in both directions
 def notes(belief: np.ndarray) -> list[str]:
     """For each row of `belief` (rows, 10): its two most probable digits."""
     return [
-        f"{best} at {percent(row[best])}, then {second} at {percent(row[second])}."
+        f"{best} at {percent(row[best])}, in second place {second} at {percent(row[second])}."
         for row, best, second in _top(belief)
     ]
 

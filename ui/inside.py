@@ -251,6 +251,11 @@ def show_gradients(reading: Reading) -> None:
     inputs = {label: np.linalg.norm(each.inputs, axis=-1) for label, each in found.items()}
     hidden = {label: each.hidden[-1, 0] for label, each in found.items()}
     backwards = reading.direction == "left"
+    if not reading.others:
+        st.markdown(
+            "For comparison: an RNN, a GRU and an LSTM of the same size, with the random weights from which training "
+            "starts."
+        )
     with beside_input(reading):
         columns = st.columns(2)
     for column, norms, what in zip(columns, (inputs, hidden), "xh", strict=True):
@@ -273,24 +278,31 @@ def show_gradients(reading: Reading) -> None:
 
 
 def show_what_if(reading: Reading) -> None:
-    """Answers to changed inputs, and one of them beside the former."""
+    """Answers to changed inputs, and one of them beside the input as it is."""
     net, variants = network(reading.name), reading.variants()
     if not variants:
         return
     changed = [variant.name for variant in variants]
+    st.markdown(
+        "What would the network answer had one thing been different? Each row of the chart is the input with one "
+        "change, its colours are the probabilities of the answers."
+    )
     values = answers(net, np.stack([variant.x for variant in variants]))
-    former = answers(net, reading.x[None])[0]
+    unchanged = answers(net, reading.x[None])[0]
     outputs = list(reading.outputs)
     shown = outputs[::-1] if net.readout == "every" and reading.direction == "left" else outputs
     chart = answers_map(values, changed, outputs, reading.changed, "answer", shown)
     st.altair_chart(chart, alt="The answer to every changed input")
-    st.markdown(f"**{changes(changed, said(former, net), said(values, net))}**")
+    st.markdown(f"**{changes(changed, said(unchanged, net), said(values, net))}**")
     chosen = st.selectbox(
-        "Show one beside the former", changed, key=f"{reading.key}_variant", width=320, persist_state="session"
+        "Show one beside the input as it is", changed, key=f"{reading.key}_variant", width=320, persist_state="session"
     )
     layer, backward = place(reading)
     before, after = st.columns(2, gap="large")
-    for column, label, x in ((before, "Former input", reading.x), (after, chosen, variants[changed.index(chosen)].x)):
+    for column, label, x in (
+        (before, "The input as it is", reading.x),
+        (after, chosen, variants[changed.index(chosen)].x),
+    ):
         hidden = traced(reading.name, x).hidden[layer, backward]
         order = np.sort(
             np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))[
@@ -372,7 +384,7 @@ def resting(reading: Reading, run: Trace, layer: int, backward: int, states: np.
     x = run.read_by(layer)[t]
     cells = None if run.cell is None else run.cell[layer, backward]
     points = found_points(reading.name, x, layer, backward, states, cells)
-    st.markdown(f"**{len(points)} fixed {'point' if len(points) == 1 else 'points'} found.** {rests(points)}")
+    st.markdown(rests(points))
     if points:
         with st.expander("Eigenvalues of the Jacobian"):
             st.dataframe(eigenvalues(points), hide_index=True)

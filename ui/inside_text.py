@@ -79,16 +79,19 @@ def vanishing(norms: dict[str, np.ndarray]) -> str:
             parts.append(f"{name}: the first step is out of reach")
         else:
             parts.append(f"{name}: {_factor(largest / values[0])}")
-    return f"How many times weaker the gradient is at the first step than where it is strongest: {'; '.join(parts)}."
+    return (
+        "How many times weaker the gradient with respect to h is at the first step than where it is strongest: "
+        f"{'; '.join(parts)}."
+    )
 
 
 def _factor(ratio: float) -> str:
     return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}" if ratio < 1e6 else f"{ratio:.0e}"
 
 
-def changes(names: list[str], former: np.ndarray, answers: np.ndarray) -> str:
-    """Which changes of the input change what is said: `former` (K,) and `answers` (N, K), as said after rounding."""
-    other = [name for name, answer in zip(names, answers, strict=True) if not np.array_equal(answer, former)]
+def changes(names: list[str], unchanged: np.ndarray, answers: np.ndarray) -> str:
+    """Which changes of the input change what is said: `unchanged` (K,) and `answers` (N, K), as said after rounding."""
+    other = [name for name, answer in zip(names, answers, strict=True) if not np.array_equal(answer, unchanged)]
     if not other:
         return f"None of these {len(names)} changes alters the answer."
     listed = ", ".join(other[:6]) + (" and more" if len(other) > 6 else "")
@@ -96,10 +99,14 @@ def changes(names: list[str], former: np.ndarray, answers: np.ndarray) -> str:
 
 
 def rests(points: list[FixedPoint]) -> str:
-    """What the fixed points say about what the layer can remember."""
-    stable = sum(point.kind == "stable" for point in points)
+    """How many fixed points there are, and what they say about what the layer can remember."""
     if not points:
-        return "No fixed point was found near these states: under this input the layer moves on."
+        return "**No fixed point** was found near these states: under this input the layer moves on."
+    return f"**{len(points)} fixed {'point' if len(points) == 1 else 'points'} found.** {_stability(points)}"
+
+
+def _stability(points: list[FixedPoint]) -> str:
+    stable = sum(point.kind == "stable" for point in points)
     if stable == 0:
         which = "It is not" if len(points) == 1 else "None of them is"
         return f"{which} stable: under this input the layer keeps moving, in a cycle or more wildly."

@@ -114,8 +114,10 @@ def _show_automaton(name: str) -> None:
         a, b = (written(bits) for bits in ([x >> 1 for x in word], [x & 1 for x in word]))
         st.markdown(f"**The two differ**: on {a} + {b}, the network's machine says a wrong bit in the highest column.")
     elif judged(name).kind == "fails":
+        kinds, least = len(automaton.following), len(CARRY.following)
+        enough = "as few as possible" if kinds == least else f"where {least} would do"
         st.markdown(
-            f"**It tells {len(automaton.following):,} kinds of states apart, where {len(CARRY.following)} would do.** "
+            f"**It tells {kinds:,} kinds of states apart, {enough}.** "
             "No short way into an error was found among them; the addition above is one."
         )
     elif judged(name).kind == "undecided":
