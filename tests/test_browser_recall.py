@@ -32,7 +32,7 @@ def test_a_letter_is_one_sentence_and_nothing_is_lost(page: Page, server_url: st
     open_page(page, server_url, "?sequence=4+9+2&recall_tab=Hidden+2,+5+and+10")
     expect(page.locator(".digit")).to_have_text("9")
     page.get_by_role("textbox", name="Sequence").fill("4 9 2 x")
-    expect(page.get_by_text("Only the digits 0 to 9 can stand in a sequence, not 'x'.")).to_be_visible()
+    expect(page.get_by_text("Only the digits 0 to 9 can stand in a sequence, not “x”.")).to_be_visible()
     expect(page.locator(".digit")).to_have_text("9")
     for former in ("answer", "recall_why", "recall_tab_input"):
         expect(page.locator(f".st-key-{former}")).to_have_css("opacity", "0.4")

@@ -66,7 +66,7 @@ def test_typing_and_choosing_another_index() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"), [("", "at least one digit"), ("7x5", "not 'x'"), ("1" * 31, "up to 30 digits")]
+    ("text", "sentence"), [("", "at least one digit"), ("7x5", "not “x”"), ("1" * 31, "up to 30 digits")]
 )
 def test_bad_input_is_one_sentence_and_the_former_answer_stays_greyed(text: str, sentence: str) -> None:
     app = opened(sequence="4 8 1")

@@ -72,10 +72,10 @@ def test_digits_are_read_with_or_without_commas(text: str, expected: list[int]) 
     [
         ("", "at least one"),
         (" , ", "at least one"),
-        ("7 a 5", "not 'a'"),
-        ("-1", "not '-'"),
+        ("7 a 5", "not “a”"),
+        ("-1", "not “-”"),
         ("1" * 31, "up to 30"),
-        ("²", "not '²'"),
+        ("²", "not “²”"),
     ],
 )
 def test_what_is_no_sequence_is_refused_with_one_sentence(text: str, message: str) -> None:

@@ -44,7 +44,8 @@ def parse(text: str) -> list[int]:
     digits = "".join(text.replace(",", " ").split())
     others = sorted({character for character in digits if character not in "0123456789"})
     if others:
-        raise ValueError(f"Only the digits 0 to 9 can stand in a sequence, not {', '.join(map(repr, others[:5]))}.")
+        named = ", ".join(f"“{repr(other)[1:-1]}”" for other in others[:5])  # repr shows what has no shape of its own
+        raise ValueError(f"Only the digits 0 to 9 can stand in a sequence, not {named}.")
     if not digits:
         raise ValueError("Type at least one digit, such as 7 0 5 3.")
     if len(digits) > MOST_DIGITS:
