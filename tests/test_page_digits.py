@@ -143,7 +143,7 @@ def test_every_model_answers_and_explains_itself(name: str) -> None:
     assert (answer(app), True) == (expected(image, name)[0], expected(image, name)[1] in texts(app))
     accuracy = f"{card['metrics']['accuracy']:.2%}".replace("%", "\N{NO-BREAK SPACE}%")
     assert f"test accuracy {accuracy}" in texts(app)
-    assert ("This bidirectional network" in texts(app)) == card["bidirectional"]
+    assert ("This network does so twice" in texts(app)) == card["bidirectional"]
 
 
 def test_all_models_run_only_when_their_tab_is_open() -> None:
