@@ -95,14 +95,14 @@ def test_a_link_shows_the_same_screen_to_someone_else(server_url: str, page: Pag
     draw(page, 7)
     page.get_by_role("combobox", name="Model").click()
     page.get_by_role("option", name="digits-bilstm-l2").click()
-    expect(page.get_by_role("tabpanel")).to_contain_text("This bidirectional network")
+    expect(page.get_by_role("tabpanel")).to_contain_text("This network does so twice")
     settle(page)
     with browser.new_context() as elsewhere:
         other = elsewhere.new_page()
         other.goto(page.url)
         expect(other.locator(".digit")).to_have_text(page.locator(".digit").inner_text())
         expect(other.locator(".st-key-digits_notice")).to_have_text(notice(page))
-        expect(other.get_by_role("tabpanel")).to_contain_text("This bidirectional network")
+        expect(other.get_by_role("tabpanel")).to_contain_text("This network does so twice")
 
 
 def test_the_drawing_is_still_there_after_a_visit_to_another_page(server_url: str, page: Page) -> None:
