@@ -53,7 +53,7 @@ def test_how_it_works_speaks_of_the_shipped_adders() -> None:
 def test_how_it_works_says_where_the_answer_is_read() -> None:
     trained(replace(READER, bidirectional=True, readout="last"), "last")
     app = opened("digits", digits_model="last", digits_tab="How it works")
-    assert "the output at the last row, where the second has seen that row only" in texts(app)
+    assert "the states at the last row, where the half that reads upwards has seen that row only" in texts(app)
 
 
 def test_to_break_a_damaged_adder_is_to_break_the_one_that_is_shown_instead() -> None:
