@@ -384,8 +384,10 @@ def show_accuracy(name: str) -> None:
     st.markdown(f"**{first_errors(rows, kind)}**")
     card = network(name).card
     trained = card["data"]["length"]
-    st.altair_chart(accuracy_lines(table, trained), alt="Bit accuracy and whole-sum accuracy against length")
-    whose = "others were" if card.get("by_hand") else "it was"
+    st.altair_chart(
+        accuracy_lines(table, trained, nickname(name)), alt="Bit accuracy and whole-sum accuracy against length"
+    )
+    whose = "they were" if len(rows) > 1 else "others were" if card.get("by_hand") else "it was"
     st.caption(
         "*Bit accuracy* (solid) is the share of all bits of the sums that are right, *whole-sum accuracy* (dashed) the "
         "share of sums without a wrong bit. The dotted line marks the length that "
