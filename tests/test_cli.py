@@ -1,12 +1,15 @@
 """The command line: `python -m training`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from models import load, save
 from training.__main__ import main
+from training.pretrain import Recipe
+from training.task import DataError
 
 HUGE = ["--length", "30", "--num-batches", "100000", "--elements-in-batch", "10000"]
 QUICK = ["--num-batches", "10", "--epochs", "1", "--hidden-size", "3"]
@@ -40,6 +43,42 @@ def test_evaluate_measures_what_stands_on_the_card(tmp_path: Path, capsys: pytes
     capsys.readouterr()
     main(["evaluate", str(out), "--json"])
     assert json.loads(capsys.readouterr().out)["metrics"] == load(out).card["metrics"]
+
+
+def test_evaluate_tells_what_it_measured_although_one_model_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RNN_LAB_DATA", str(tmp_path))
+    monkeypatch.setattr("training.tasks.digits.fetch", lambda folder, bar: None)
+    wanted = ["addition-bce-h2", "nothing-of-this-name", "digits-best", "addition-mse-h2"]
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", *wanted, "--json"])
+    assert ended.value.code == 1
+    printed = capsys.readouterr()
+    assert [json.loads(line)["model"] for line in printed.out.splitlines()] == ["addition-bce-h2", "addition-mse-h2"]
+    nothing, best = printed.err.splitlines()
+    assert nothing.startswith("nothing-of-this-name: ")
+    assert best.startswith("digits-best: ")
+
+
+def test_pretrain_makes_the_others_although_one_model_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = []
+
+    def make(recipe: Recipe) -> Iterator:
+        if recipe.name == "digits-best":
+            raise DataError("There are no pen strokes.")
+        made.append(recipe.name)
+        return iter(())
+
+    monkeypatch.setattr("training.__main__.pretrain", make)
+    monkeypatch.setattr("training.__main__.write_readme", lambda: made.append("README"))
+    with pytest.raises(SystemExit) as ended:
+        main(["pretrain", "digits-best", "addition-ideal-h2"])
+    assert ended.value.code == 1
+    assert made == ["addition-ideal-h2", "README"]
+    assert "digits-best: There are no pen strokes.\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +29,9 @@ from training.task import DataError, Settings, Task
 from training.tasks import TASKS
 from training.worker import NICENESS, execute
 
+# What goes wrong through the input or the machine; each says in one sentence what.
+EXPECTED = (ValueError, DataError, DivergedError, RunError, SweepError, OSError)
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that answers bad input with one line and exit status 1."""
@@ -44,12 +47,32 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(chosen)
-    except (ValueError, DataError, DivergedError, RunError, SweepError) as error:
-        parser.error(str(error))
-    except OSError as error:
-        parser.error(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+    except EXPECTED as error:
+        parser.error(_sentence(error))
     except KeyboardInterrupt:
         parser.error("stopped.")
+
+
+def _sentence(error: Exception) -> str:
+    """What an expected error says; of the system's own, which file it is about as well."""
+    named = isinstance(error, OSError) and error.filename
+    return f"{error.filename}: {error.strerror}." if named else str(error)
+
+
+def _of_each(work: Callable[[str], None], wanted: Iterable[str]) -> None:
+    """Do the work for each name: where it can't be done, a line on standard error says why, and the others go on.
+
+    Ends with exit status 1 where any could not be done.
+    """
+    failed = False
+    for name in wanted:
+        try:
+            work(name)
+        except EXPECTED as error:
+            failed = True
+            print(f"{name}: {_sentence(error).removeprefix(f'{name}: ')}", file=sys.stderr, flush=True)
+    if failed:
+        sys.exit(1)
 
 
 def run_list(chosen: argparse.Namespace) -> None:
@@ -77,7 +100,7 @@ def run_train(chosen: argparse.Namespace) -> None:
     certify(network, settings, curves, f"python -m training {' '.join(sys.argv[1:])}", device)
     network.card |= {"seeds_tried": chosen.seeds} if chosen.seeds > 1 else {}
     save(network, chosen.out)
-    _print_metrics([(str(chosen.out), network.card["metrics"], None)], chosen.json)
+    _print_metrics(str(chosen.out), network.card["metrics"], chosen.json)
 
 
 def _train_one(settings: Settings, chosen: argparse.Namespace) -> tuple[Network, Settings, list[Progress]]:
@@ -132,14 +155,16 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     wanted = list(recipes()) if chosen.all else chosen.model
     if not wanted:
         raise ValueError("Name the models to evaluate, or give --all; `python -m training list` names them.")
-    rows = []
-    for name in wanted:
-        network = load(name)
-        settings = checked(network.card, name)
-        with measuring(settings, name):
-            metrics = TASKS[settings.task].exam(network, settings)
-        rows.append((name, metrics, recipes().get(name)))
-    _print_metrics(rows, chosen.json)
+    _of_each(lambda name: _evaluate(name, chosen.json), wanted)
+
+
+def _evaluate(name: str, as_json: bool) -> None:
+    """Measure one model and print what was found."""
+    network = load(name)
+    settings = checked(network.card, name)
+    with measuring(settings, name):
+        metrics = TASKS[settings.task].exam(network, settings)
+    _print_metrics(name, metrics, as_json, recipes().get(name))
 
 
 def run_pretrain(chosen: argparse.Namespace) -> None:
@@ -151,12 +176,16 @@ def run_pretrain(chosen: argparse.Namespace) -> None:
         raise ValueError("--verdicts renews those of all adders: name no model with it.")
     if chosen.verdicts:
         write_verdicts()
-    for name in [] if chosen.verdicts else chosen.model or recipes():
-        recipe = recipes()[name]
-        for seed, progress in tqdm(pretrain(recipe), desc=name, unit=" validations", disable=None):
-            if chosen.json:
-                print(json.dumps({"model": name, "seed": seed} | progress.to_dict()), flush=True)
-    if all(name in names() for name in recipes()):
+        return
+    _of_each(lambda name: _pretrain(name, chosen.json), chosen.model or recipes())
+
+
+def _pretrain(name: str, as_json: bool) -> None:
+    """Make one shipped model; the README of all of them, where none is missing, tells of it at once."""
+    for seed, progress in tqdm(pretrain(recipes()[name]), desc=name, unit=" validations", disable=None):
+        if as_json:
+            print(json.dumps({"model": name, "seed": seed} | progress.to_dict()), flush=True)
+    if all(each in names() for each in recipes()):
         write_readme()
 
 
@@ -204,17 +233,17 @@ def _line(progress: Progress) -> str:
     )
 
 
-def _print_metrics(rows: Iterable[tuple[str, dict[str, float], Recipe | None]], as_json: bool) -> None:
-    for name, metrics, recipe in rows:
-        reached = None if recipe is None else metrics[recipe.metric] >= recipe.target
-        if as_json:
-            print(json.dumps({"model": name, "metrics": metrics, "reached": reached}))
-            continue
-        line = f"{name:20} " + ", ".join(_metric(metric, number) for metric, number in metrics.items())
-        if recipe is not None:
-            verdict = "reached" if reached else "NOT reached"
-            line += f"   (must reach {_metric(recipe.metric, recipe.target)}: {verdict})"
-        print(line)
+def _print_metrics(name: str, metrics: dict[str, float], as_json: bool, recipe: Recipe | None = None) -> None:
+    """One line on a model, for a shipped one with the figure that it must reach."""
+    reached = None if recipe is None else metrics[recipe.metric] >= recipe.target
+    if as_json:
+        print(json.dumps({"model": name, "metrics": metrics, "reached": reached}), flush=True)
+        return
+    line = f"{name:20} " + ", ".join(_metric(metric, number) for metric, number in metrics.items())
+    if recipe is not None:
+        verdict = "reached" if reached else "NOT reached"
+        line += f"   (must reach {_metric(recipe.metric, recipe.target)}: {verdict})"
+    print(line, flush=True)
 
 
 def _parser() -> Parser:
