@@ -15,7 +15,7 @@ from training.options import options, value
 from training.pretrain import recipes
 from training.runs import Run
 from training.task import Settings
-from training.tasks import TASKS
+from training.tasks import TASKS, digits
 from training.worker import execute
 from ui.background import FOLLOWED, engine
 from ui.mnist import download
@@ -317,6 +317,18 @@ def test_a_run_whose_folder_is_deleted_while_one_looks_at_it(state: str, tmp_pat
     assert app.selectbox(key="addition_run").value is None
     assert app.selectbox(key="addition_model").value == "addition-bce-h10"
     assert run.name not in texts(app)
+
+
+@pytest.mark.skipif(not digits.available(), reason="MNIST is not on this machine (set RNN_LAB_DATA)")
+def test_without_pen_strokes_a_run_on_them_says_which_file_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "MNIST").symlink_to(digits.raw_folder().parent)
+    monkeypatch.setenv("RNN_LAB_DATA", str(tmp_path))
+    app = opened("digits", train_digits_dataset="MNIST and pen strokes")
+    press(app, "Train")
+    wait_until(app, "UCI's pen strokes, which the dataset mnist+pen needs, are not at")
+    assert "Traceback" not in texts(app)
 
 
 def test_without_mnist_one_can_train_on_scikit_learns_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Pen strokes drawn anew, scribbles, distortions: what the best reader of drawn digits is trained on."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from training.tasks import TASKS, digits, pen, scribbles
 from training.tasks.distort import distort
 from training.tasks.strokes import SIDE, render
 
+README = Path(__file__).parents[1] / "README.md"
 SETTINGS = replace(TASKS["digits"].defaults).with_data(dataset="mnist+pen", augmentation="distort")
 
 
@@ -56,12 +58,15 @@ def test_drawings_are_prepared_and_repeatable() -> None:
 
 
 def test_missing_strokes_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="choose the dataset mnist"):
+    with pytest.raises(DataError, match="choose the dataset mnist") as caught:
         pen.load(tmp_path)
+    section = re.search("“(.+)”", str(caught.value))[1]
+    assert f"\n## {section}\n" in README.read_text()
     (tmp_path / "pen").mkdir()
-    (tmp_path / pen.FILE).write_bytes(b"no archive")
-    with pytest.raises(DataError, match="choose the dataset mnist"):
-        pen.load(tmp_path)
+    for content in (b"no archive", b"PK\x03\x04 and no more"):
+        (tmp_path / pen.FILE).write_bytes(content)
+        with pytest.raises(DataError, match="choose the dataset mnist"):
+            pen.load(tmp_path)
 
 
 def test_the_real_strokes_are_as_the_task_says() -> None:

@@ -2,10 +2,12 @@
 
 UCI Pen-Based Recognition of Handwritten Digits, the unresampled training file (Alpaydin and Alimoglu 1998, DOI
 10.24432/C5MG6K, CC BY 4.0), as `pen/pen_strokes.npz` in the data folder: 7,494 digits, each a list of strokes.
+README.md describes its arrays, under "Data and thanks".
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -52,8 +54,11 @@ def load(folder: Path) -> PenDigits:
         lines = [points[begin:end] for begin, end in _spans(file["stroke_off"])]
         strokes = [lines[begin:end] for begin, end in _spans(file["sample_off"])]
         return PenDigits(strokes, file["labels"].astype(np.int64), file["writers"])
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"The pen strokes are not at {path}: put them there, or choose the dataset mnist.") from error
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise DataError(
+            f"UCI's pen strokes, which the dataset mnist+pen needs, are not at {path}, or damaged: README.md says "
+            "under “Data and thanks” what this file is and where it comes from, or choose the dataset mnist."
+        ) from error
 
 
 def _spans(offsets: np.ndarray) -> list[tuple[int, int]]:
