@@ -319,6 +319,21 @@ def test_the_recall_part(tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert claims.final_states_recall(written).test == claims.T_TEST
 
 
+def test_a_network_that_was_made_anew_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training import report
+
+    models = [cell["model"] for cell in PARTS["samples"].cells(1)]
+    monkeypatch.setattr(report, "WEIGHTS", tmp_path)
+    for model in models:
+        (tmp_path / f"{model}.safetensors").write_bytes(b"old")
+    before = PARTS["samples"].cells(1)
+    (tmp_path / "digits-gru.safetensors").write_bytes(b"new")
+    after = PARTS["samples"].cells(1)
+    assert [new["model"] for old, new in zip(before, after, strict=True) if old != new] == ["digits-gru"]
+    written = PARTS["samples"].summarise([(cell, {"count": 1}) for cell in after])
+    assert written["models"][0] == {"model": "digits-rnn", "count": 1}, "as results/samples.json always was"
+
+
 MEASURED = [part for part in PARTS if (FOLDER / f"{part}.json").exists()]
 
 

@@ -4,6 +4,7 @@ Every part trains its cells (see `training.sweep`), which go on where they stopp
 measured, of how many seeds, with which settings and versions, and the command that made it.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from models.files import write_whole
-from models.store import load
+from models.store import WEIGHTS, load
 from training.experiments import (
     DIGITS_MODELS,
     addition_cells,
@@ -170,16 +171,21 @@ def read_test_images(cell: Cell) -> Result:
 
 
 def samples_cells(seeds: int) -> list[Cell]:
-    """The six shipped networks of section 3.1, and the best reader; nothing is trained, so `seeds` says nothing."""
-    return [
-        *({"model": f"{name}{ending}"} for name in DIGITS_MODELS for ending in ("", "-l2")),
-        {"model": "digits-best"},
-    ]
+    """The six shipped networks of section 3.1, and the best reader; nothing is trained, so `seeds` says nothing.
+
+    A cell names the SHA-256 of its weights file, so that a network that was made anew is read anew.
+    """
+    names = [*(f"{name}{ending}" for name in DIGITS_MODELS for ending in ("", "-l2")), "digits-best"]
+    return [{"model": name, "weights": _sha256(WEIGHTS / f"{name}.safetensors")} for name in names]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def summarise_samples(results: Measured) -> dict[str, Any]:
     """For every network: confusion[true][said], and images as [number, true, said, probability of what was said]."""
-    return {"models": [cell | result for cell, result in results]}
+    return {"models": [{"model": cell["model"]} | result for cell, result in results]}
 
 
 def summarise_recall(results: Measured) -> dict[str, Any]:
