@@ -296,6 +296,16 @@ def test_the_command_measures_a_part_and_goes_on_where_it_stopped(
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").rglob("*.json")} == times
     assert json.loads((tmp_path / "addition.json").read_text()) == written
 
+    old = next((tmp_path / "cells" / "addition").glob("*.json"))
+    content = json.loads(old.read_text())
+    content["versions"]["torch"] = "1.0.0"
+    old.write_text(json.dumps(content))
+    main(arguments)
+    versions = json.loads((tmp_path / "addition.json").read_text())["versions"]
+    assert versions == written["versions"] | {"torch": f"1.0.0 and {written['versions']['torch']}"}, (
+        "those of its cells"
+    )
+
 
 def test_the_recall_part(tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.test_sweep import here

@@ -35,6 +35,11 @@ def card(
         "curves": [progress.to_dict() for progress in curves],
         "device": device,
         "precision": precision(network, device),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": versions(),
         "command": command,
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that decide a training's result."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}

@@ -1,7 +1,7 @@
 """`python -m training report`: the lab report's experiments over many seeds, written to `results/` for the Report page.
 
 Every part trains its cells (see `training.sweep`), which go on where they stopped, and writes one small file: what was
-measured, of how many seeds, with which settings and versions, and the command that made it.
+measured, of how many seeds, with which settings, the versions that its cells were made with, and the command.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from training.experiments import (
     recall_cells,
 )
 from training.statistics import mean
-from training.sweep import Cell, Result, Work, processes, sweep, versions
+from training.sweep import Cell, Result, Work, made_with, processes, sweep
 from training.task import Settings
 from training.tasks import digits, recall
 
@@ -71,14 +71,14 @@ class Part:
 
 def run(part: Part, seeds: int | None = None, folder: Path = FOLDER, jobs: int | None = None) -> Iterator[int]:
     """Compute what is missing of a part and write `folder`/NAME.json; yields the number of cells done so far."""
-    cells, results = part.cells(seeds or part.seeds), []
-    for done, result in enumerate(sweep(cells, folder / "cells" / part.cache, part.work, processes(jobs)), start=1):
+    cells, results, cache = part.cells(seeds or part.seeds), [], folder / "cells" / part.cache
+    for done, result in enumerate(sweep(cells, cache, part.work, processes(jobs)), start=1):
         results.append(result)
         yield done
     order = {json.dumps(cell, sort_keys=True): number for number, cell in enumerate(cells)}
     results.sort(key=lambda result: order[json.dumps(result[0], sort_keys=True)])
     command = f"python -m training report --only {part.name}" + (f" --seeds {seeds}" if seeds else "")
-    about = {"command": command, "seeds": seeds or part.seeds, "versions": versions()}
+    about = {"command": command, "seeds": seeds or part.seeds, "versions": made_with(cells, cache)}
     content = json.dumps(_rounded(about | part.summarise(results)), separators=(",", ":"))
     write_whole(folder / f"{part.name}.json", content.encode())
 

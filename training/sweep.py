@@ -9,12 +9,10 @@ import hashlib
 import itertools
 import json
 import math
-import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
@@ -23,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from models.files import write_whole
-from training.card import LIBRARIES
+from training.card import versions
 from training.estimate import cores
 from training.fit import DivergedError, build, fit
 from training.options import change, options, value
@@ -117,7 +115,7 @@ def sweep(
             missing = {}
             for key, each in wanted.items():
                 if (folder / key).exists():
-                    yield each, _result(folder / key)
+                    yield each, _stored(folder / key, "result")
                 else:
                     missing[key] = each
             yield from _compute(missing, folder, work, executors or processes())
@@ -127,12 +125,24 @@ def sweep(
         ) from error
 
 
-def _result(path: Path) -> Result:
-    """The result that lies in a cell's file. Raises SweepError where the file is damaged."""
+def _stored(path: Path, part: str) -> dict[str, Any]:
+    """The `result` or the `versions` in a cell's file. Raises SweepError where the file is damaged."""
     try:
-        return json.loads(path.read_text())["result"]
+        return json.loads(path.read_text())[part]
     except (ValueError, KeyError, TypeError) as error:
         raise SweepError(f"{path} is damaged: delete it, and its cell is computed again.") from error
+
+
+def made_with(cells: Iterable[Cell], folder: Path) -> dict[str, str]:
+    """The versions that made the results of these cells, which all lie in the folder: {"torch": "2.15.0", ...}.
+
+    Where results are of different ages, all versions of a library are named: "2.14.0 and 2.15.0".
+    """
+    found: dict[str, set[str]] = {}
+    for each in cells:
+        for library, number in _stored(folder / name(each), "versions").items():
+            found.setdefault(library, set()).add(number)
+    return {library: " and ".join(sorted(numbers)) for library, numbers in found.items()}
 
 
 def _compute(
@@ -166,11 +176,6 @@ def name(cell: Cell) -> str:
 def record(cell: Cell, result: Result) -> bytes:
     """What is written to disk: the cell, its result, and the versions that made it."""
     return json.dumps({"cell": cell, "result": result, "versions": versions()}).encode()
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that decide a training's result."""
-    return {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
 
 
 def table(results: Iterable[tuple[Cell, Result]]) -> str:
