@@ -166,9 +166,19 @@ def test_the_grids_choice_is_made_seed_by_seed() -> None:
     assert claims.grid_choice({"rows": rows}).verdict == claims.FAILS, "never the report's for one of the three"
 
 
-@pytest.mark.parametrize(("five", "verdict"), [(0.0, claims.HOLDS), (1.0, claims.FAILS), (0.5, claims.DEPENDS)])
-def test_whether_ten_units_are_needed(five: float, verdict: str) -> None:
-    perfect = {2: 0.0, 5: five, 10: 1.0}
+@pytest.mark.parametrize(
+    ("two", "five", "ten", "verdict"),
+    [
+        (0.0, 0.0, 1.0, claims.HOLDS),
+        (0.0, 1.0, 1.0, claims.FAILS),
+        (1.0, 0.0, 1.0, claims.FAILS),  # two suffice
+        (0.0, 0.5, 1.0, claims.DEPENDS),
+        (0.0, 0.0, 60 / 64, claims.DEPENDS),  # not quite most seeds of ten
+        (0.0, 0.0, 0.0, claims.FAILS),  # ten do not suffice
+    ],
+)
+def test_whether_ten_units_are_needed(two: float, five: float, ten: float, verdict: str) -> None:
+    perfect = {2: two, 5: five, 10: ten}
     rows = [
         row(hidden_size=size, readout="final", test=[1.0] * round(64 * share) + [0.9] * round(64 * (1 - share)))
         for size, share in perfect.items()
@@ -225,6 +235,17 @@ def test_whether_small_adders_generalise_and_large_ones_do_not() -> None:
     assert "not worse" not in same.because
 
 
+@pytest.mark.parametrize(("small", "verdict"), [(0.5, claims.DEPENDS), (0.0, claims.FAILS)])
+def test_small_adders_must_add_every_length_and_not_only_better_than_large_ones(small: float, verdict: str) -> None:
+    found = adders(mse2=small)
+    for each in found["rows"]:
+        if each["hidden_size"] > 2:
+            each["longest"]["random numbers"] = [0.1 + 0.001 * seed for seed in range(20)]
+    claim = claims.small_mse_generalises(found)
+    assert claim.verdict == verdict
+    assert claims.COUNT in claim.test and claims.T_TEST in claim.test
+
+
 def test_whether_ten_units_add_perfectly() -> None:
     assert claims.ten_is_perfect(adders()).verdict == claims.HOLDS
     assert claims.ten_is_perfect(adders(bce10=0.5)).verdict == claims.DEPENDS
@@ -235,6 +256,21 @@ def test_random_numbers_do_not_show_that_an_adder_is_right() -> None:
     assert "Of 360 networks" in claim.because
     assert "180 (50" in claim.because
     assert claim.verdict == claims.DEPENDS
+
+
+def test_without_a_perfect_adder_nobody_can_tell() -> None:
+    found = adders(**{f"{loss}{size}": 0.0 for loss in ("bce", "mse") for size in claims.SIZES})
+    claim = claims.perfect_is_correct(found)
+    assert claim.verdict == claims.DEPENDS
+    assert claim.because == "No network adds every random pair of 64 bits, so there is none to judge by."
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "said"),
+    [(1.0, 1, "100.0 %"), (0.9999, 1, "over 99.9 %"), (0.996, 0, "over 99 %"), (0.994, 0, "99 %"), (0.47, 1, "47.0 %")],
+)
+def test_only_what_is_perfect_is_said_to_be(number: float, digits: int, said: str) -> None:
+    assert claims.percent(number, digits).replace("\N{NO-BREAK SPACE}", " ") == said
 
 
 def test_the_reports_numbers_are_those_of_the_recipes() -> None:
