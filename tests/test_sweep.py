@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from distributed import KilledWorker
 
 from training.__main__ import main
 from training.fit import build, fit
@@ -184,6 +185,32 @@ def test_a_dask_cluster_computes_the_same_although_a_worker_is_killed(
 def note_or_train(cell: dict) -> dict:
     """Any of the two."""
     return note(cell) if "number" in cell else train(cell)
+
+
+def kill_its_worker(cell: dict) -> dict:
+    """What Dask says of work whose worker has died too often."""
+    raise KilledWorker("cell", None, 3)
+
+
+def test_a_dask_worker_that_keeps_dying_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match="died 5 times, with 4 cells to go"):
+        list(sweep(CELLS, tmp_path / "s", kill_its_worker, here))
+
+
+class Gone(ThreadPoolExecutor):
+    """As Dask's executor once the scheduler is gone: all that is not done is cancelled."""
+
+    def submit(self, *arguments: object) -> Future:
+        """A future that was cancelled."""
+        future: Future = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+def test_a_scheduler_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match="scheduler is gone, with 4 cells to go"):
+        list(sweep(CELLS, tmp_path / "s", note, Gone))
 
 
 def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

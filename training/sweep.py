@@ -9,9 +9,10 @@ import hashlib
 import itertools
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -106,7 +107,7 @@ def sweep(
 
     Equal cells are one. `work` runs in the executor's processes, so it is a function of a module. What an executor
     loses with its workers is computed again by a new one. Raises SweepError when another process sweeps into this
-    folder, a result on disk is damaged, or workers die again and again, and whatever `work` raises.
+    folder, a result on disk is damaged, workers die again and again, or a cluster is gone, and whatever `work` raises.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {name(each): each for each in cells}
@@ -159,13 +160,23 @@ def _compute(
                 write_whole(folder / futures[future], record(each, result))
                 yield each, result
             return
-        except BrokenExecutor:
+        except _deaths():
             continue
+        except CancelledError as error:  # nobody but the cluster cancels while one waits
+            raise SweepError(
+                f"The Dask scheduler is gone, with {len(missing)} cells to go: start it again, and the sweep."
+            ) from error
         finally:
             for future in futures:
                 future.cancel()
             executor.shutdown(wait=False)
     raise SweepError(f"The workers died {ATTEMPTS} times, with {len(missing)} cells to go: is there enough memory?")
+
+
+def _deaths() -> tuple[type[Exception], ...]:
+    """What says that a worker has died: a process, or, where `dask` has imported Dask, one of a cluster."""
+    distributed = sys.modules.get("distributed")
+    return (BrokenExecutor, distributed.KilledWorker) if distributed else (BrokenExecutor,)
 
 
 def name(cell: Cell) -> str:
