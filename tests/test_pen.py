@@ -74,7 +74,7 @@ def test_the_real_strokes_are_as_the_task_says() -> None:
         pytest.skip("the pen strokes are not on this machine (set RNN_LAB_DATA)")
     people = pen.load(digits.folder())
     assert len(people.labels) == len(people.strokes) == 7494
-    assert len(people.part("train")) == digits.PEN_DIGITS
+    assert (len(people.part("train")), len(people.part("test"))) == (digits.PEN_DIGITS, digits.PEN_TEST_DIGITS)
 
 
 @pytest.mark.parametrize("kind", scribbles.TRAINED + scribbles.HELD_BACK)

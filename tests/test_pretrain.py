@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from models import load
+from models.store import WEIGHTS
 from training.fit import build, fit
-from training.pretrain import Recipe, pretrain
+from training.pretrain import Recipe, pretrain, write_readme
 from training.tasks import TASKS
 
 SMALL = replace(TASKS["addition"].defaults, cell="gru", hidden_size=3, epochs=1).with_data(num_batches=20)
@@ -37,3 +38,13 @@ def test_the_best_seed_on_validation_data_is_kept(tmp_path: Path) -> None:
     assert card["seed"] == max(last, key=lambda seed: last[seed].merit())
     assert card["seeds_tried"] == 3
     assert "polish" not in card
+
+
+def test_the_readme_beside_the_weights_is_what_their_cards_say_and_rounds_no_miss_away(tmp_path: Path) -> None:
+    for weights in WEIGHTS.glob("*.safetensors"):
+        (tmp_path / weights.name).symlink_to(weights)
+    write_readme(tmp_path)
+    written = (tmp_path / "README.md").read_text()
+    assert written == (WEIGHTS / "README.md").read_text()
+    assert "9,958 of 10,000 (the aim, 99.6 %, is missed)" in written
+    assert "1,976 of 1,996 (the aim, 99 %, is missed)" in written

@@ -21,7 +21,7 @@ from training.tasks.scribbles import HELD_BACK, TRAINED, Kind, scribbles
 
 SIDE = 28
 CLASSES = 10
-TRAIN = 50_000
+TRAIN, TEST = 50_000, 10_000  # of MNIST's images
 FILES = tuple(SUMS)
 DATASETS = {
     "mnist": "MNIST: 50,000 images to train on, 10,000 to validate, 10,000 to test",
@@ -80,8 +80,8 @@ AUGMENTATIONS = {
     "none": "every epoch sees the same images",
     "distort": "every epoch sees them turned, slanted, scaled, shifted, bent, thicker or thinner",
 }
-PEN_DIGITS = 5746  # of the writers to train on
-DRAWN = 6  # how often every pen digit is drawn for training
+PEN_DIGITS, PEN_TEST_DIGITS = 5746, 998  # of the writers to train on, and to test
+DRAWN, DRAWN_IN_EXAM = 6, 2  # how often every pen digit is drawn for training, and to test
 SCRIBBLES = 6000
 NO_DIGIT = -1  # the label of a scribble
 BINS = 15  # of the expected calibration error
@@ -137,7 +137,7 @@ def exam(network: Network, settings: Settings) -> dict[str, float]:
     """
     if dataset(settings) != "mnist+pen":
         return evaluate(network, _test(settings), settings.loss, correct)
-    (x, y), (drawn, labels) = mnist(train=False), _drawn("test", 2)
+    (x, y), (drawn, labels) = mnist(train=False), _drawn("test", DRAWN_IN_EXAM)
     on_test, on_drawn, on_scribbles = (logits(network, each) for each in (x, drawn, scribbles(HELD_BACK, 1000, seed=1)))
     seen = {"refused_digits": on_test, "refused_drawings": on_drawn, "refused_scribbles": on_scribbles}
     refused = {
