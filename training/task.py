@@ -160,7 +160,7 @@ class Task:
     load_data: Callable[[Settings], Data]
     correct: Callable[[Tensor, Tensor], dict[str, Tensor]]
     exam: Callable[[Network, Settings], dict[str, float]]
-    check: Callable[[Settings], None]
     size: Callable[[Settings], tuple[int, int]]
+    check: Callable[[Settings], None] = lambda settings: None
     augment: Callable[[Tensor, Settings, int], Tensor] = lambda x, settings, step: x
     calibrate: Callable[[Network, Settings], dict[str, Any]] = lambda network, settings: {}

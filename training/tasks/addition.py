@@ -150,10 +150,6 @@ def _random_operands(length: int, count: int, seed: int) -> tuple[Tensor, Tensor
     return a, b
 
 
-def check(settings: Settings) -> None:
-    """Any values in range go together."""
-
-
 def size(settings: Settings) -> tuple[int, int]:
     """The pairs to train on, as `load_data` counts them, and a time step more than bits."""
     num_batches = settings.data["num_batches"]
@@ -197,6 +193,5 @@ TASK = Task(
     load_data=load_data,
     correct=correct,
     exam=exam,
-    check=check,
     size=size,
 )

@@ -16,7 +16,7 @@ from training.task import Data, DataError, Examples, Option, Settings, Task
 from training.tasks import pen, sklearn_digits
 from training.tasks.distort import distort
 from training.tasks.download import SUMS, fetch
-from training.tasks.prepare import prepare
+from training.tasks.prepare import prepare  # noqa: F401 (others call it digits.prepare)
 from training.tasks.scribbles import HELD_BACK, TRAINED, Kind, scribbles
 
 SIDE = 28
@@ -198,10 +198,6 @@ def augment(x: Tensor, settings: Settings, step: int) -> Tensor:
     return distort(x, generator)
 
 
-def check(settings: Settings) -> None:
-    """Any values in range go together."""
-
-
 def size(settings: Settings) -> tuple[int, int]:
     """The images to train on, of 28 rows."""
     counts = {"mnist": TRAIN, "mnist+pen": TRAIN + DRAWN * PEN_DIGITS + SCRIBBLES, "sklearn": sklearn_digits.TRAIN}
@@ -245,10 +241,7 @@ TASK = Task(
     load_data=load_data,
     correct=correct,
     exam=exam,
-    check=check,
     size=size,
     augment=augment,
     calibrate=calibrate,
 )
-
-__all__ = ["TASK", "available", "mnist", "prepare"]
