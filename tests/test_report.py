@@ -12,7 +12,8 @@ from scipy import stats
 from training import claims, experiments, reported
 from training.__main__ import main
 from training.pretrain import recipes
-from training.report import FOLDER, PARTS, SIXTEEN
+from training.report import FOLDER, PARTS
+from training.reported import SIXTEEN
 from training.statistics import Paired, holm, mean, paired, paired_together
 from training.tasks import TASKS
 
@@ -273,21 +274,11 @@ def test_only_what_is_perfect_is_said_to_be(number: float, digits: int, said: st
     assert claims.percent(number, digits).replace("\N{NO-BREAK SPACE}", " ") == said
 
 
-def test_the_reports_numbers_are_those_of_the_recipes() -> None:
-    for name, network in (("rnn", "RNN"), ("gru", "GRU"), ("bilstm", "BiLSTM")):
-        assert recipes()[f"digits-{name}"].report == reported.DIGITS[network, 0.0]
-        assert recipes()[f"digits-{name}-l2"].report == reported.DIGITS[network, 1e-3]
-    for hidden, accuracy in reported.RECALL.items():
-        assert recipes()[f"recall-i1-h{hidden}"].report == accuracy
-    for (hidden, loss), accuracy in reported.ADDITION.items():
-        assert recipes()[f"addition-{loss}-h{hidden}"].report == accuracy
-
-
 def test_the_sixteen_sequences_have_two_of_each_length() -> None:
     assert sorted(map(len, SIXTEEN)) == sorted([*range(3, 11)] * 2)
 
 
-def test_every_part_has_the_settings_and_seeds_that_the_issue_of_the_report_demands() -> None:
+def test_every_part_has_the_settings_and_seeds_that_the_lab_report_takes() -> None:
     assert len(PARTS["grid"].cells(3)) == 3 * 2 * 3 * 3
     assert len(PARTS["regularisation"].cells(5)) == 3 * 2 * 5
     assert len(PARTS["addition"].cells(64)) == 3 * 3 * 2

@@ -27,31 +27,13 @@ from training.experiments import (
     many_seeds,
     recall_cells,
 )
+from training.reported import SIXTEEN
 from training.statistics import mean
 from training.sweep import Cell, Result, Work, made_with, processes, sweep
 from training.task import Settings
 from training.tasks import digits, recall
 
 FOLDER = Path(__file__).parents[1] / "results"
-# The report's sixteen sequences, section 3.2.4; the digit at index 1 is asked for.
-SIXTEEN = [
-    "375",
-    "246",
-    "8879",
-    "8807",
-    "74768",
-    "69228",
-    "072182",
-    "830382",
-    "5188973",
-    "6112036",
-    "41582953",
-    "52504385",
-    "258212969",
-    "008884971",
-    "2421431791",
-    "1565211978",
-]
 SHOWN_RIGHT = 12  # test images that are read correctly, beside all that are misread
 
 Measured = list[tuple[Cell, Result]]
@@ -104,8 +86,8 @@ def _by(results: Measured, key: Callable[[Settings], Any]) -> Iterable[tuple[Any
 
 
 def _family(settings: Settings) -> str:
-    """The report's name of a digits network: which of its three it is."""
-    return {"rnn": "RNN", "gru": "GRU", "lstm": "BiLSTM"}[settings.cell]
+    """The report's name of a digits network: which of its three it is, "RNN", "GRU" or "BiLSTM"."""
+    return f"{'Bi' if settings.bidirectional else ''}{settings.cell.upper()}"
 
 
 def summarise_grid(results: Measured) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def script(card: dict[str, Any]) -> str:
     )
     sizes = f"{task.input_size}, HIDDEN_SIZE, NUM_LAYERS, batch_first=True"
     network = NETWORK.format(
-        cell={"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}[settings.cell],
+        cell=settings.cell.upper(),
         sizes=f"\n            {sizes}, bidirectional=True\n        " if settings.bidirectional else sizes,
         features=_features(settings),
         output_size=task.output_size,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from models import streams
 from models.network import Network
 from training.metrics import evaluate
 from training.task import Data, Examples, Option, Settings, Task, held_back
@@ -75,11 +76,9 @@ def add(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     Returns (sums, carries), both (..., length + 1): `carries[..., t]` goes into time step t, so the first is 0, and
     the last sum bit is the carry out of the last pair.
     """
-    carries = [torch.zeros_like(a[..., 0])]
-    for t in range(a.shape[-1]):
-        carries.append((a[..., t] + b[..., t] + carries[-1] >= 2).long())
-    carry = torch.stack(carries, dim=-1)
-    return _pad(a) ^ _pad(b) ^ carry, carry
+    symbols = 2 * _pad(a) + _pad(b)
+    sums, carries = streams.columns(symbols.reshape(-1, symbols.shape[-1]))
+    return sums.reshape(symbols.shape), carries[:, :-1].reshape(symbols.shape)
 
 
 def examples(a: Tensor, b: Tensor) -> Examples:
@@ -106,11 +105,7 @@ def carry_chains(length: int) -> Examples:
     Every run of ones from bit i to bit j, plus a single one at bit i, in both orders of the operands, so that the
     carry is born at i and travels to j + 1: length * (length + 1) examples.
     """
-    spans = [(i, j) for i in range(length) for j in range(i, length)]
-    t = torch.arange(length)
-    runs = torch.stack([((t >= i) & (t <= j)).long() for i, j in spans])
-    ones = torch.stack([(t == i).long() for i, _ in spans])
-    return examples(torch.cat([runs, ones]), torch.cat([ones, runs]))
+    return examples(*streams.BITS[streams.carry_chains(length)].unbind(-1))
 
 
 def load_data(settings: Settings) -> Data:
