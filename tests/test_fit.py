@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from models import Network, WeightsError
 from training.adam import Adam
 from training.fit import DivergedError, Progress, build, fit, learning_rate
-from training.metrics import LOSSES
+from training.metrics import LOSSES, evaluating
 from training.options import change
 from training.task import Data, Examples, Settings
 from training.tasks import TASKS, addition
@@ -196,3 +196,13 @@ def test_a_break_before_the_last_progress_is_kept_repeats_it(tmp_path: Path) -> 
 def test_a_setting_that_a_task_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="The task addition has no setting 'A = 1'"):
         change(TASKS["addition"].defaults, {"A = 1": 2})
+
+
+def test_a_network_that_is_evaluated_goes_on_in_the_mode_that_it_was_in() -> None:
+    network = build(SMALL)
+    for training in (True, False):
+        network.train(training)
+        with pytest.raises(ZeroDivisionError), evaluating(network):
+            assert not network.training and torch.is_inference_mode_enabled()
+            _ = 1 / 0
+        assert network.training == training and not torch.is_inference_mode_enabled()

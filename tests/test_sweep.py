@@ -82,7 +82,8 @@ def test_no_cell_is_computed_twice(tmp_path: Path) -> None:
 def test_a_sweep_that_was_stopped_goes_on(tmp_path: Path) -> None:
     log = tmp_path / "log"
     stopped: Iterator = sweep(notes(log, 6), tmp_path / "s", note, here)
-    next(stopped), next(stopped)
+    next(stopped)
+    next(stopped)
     stopped.close()
     done = {path.name for path in (tmp_path / "s").glob("*.json")}
     assert len(done) >= 2

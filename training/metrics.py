@@ -1,6 +1,7 @@
 """Losses, and how good a network is on some examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -37,25 +38,34 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }
 
 
-@torch.inference_mode()
+AT_ONCE = 1000  # examples that are read in one call: for all of them there may be no memory
+
+
+@contextmanager
+def evaluating(network: Network) -> Iterator[None]:
+    """Within it the network is in eval mode and no gradients are kept; after it, it is in the mode that it was in."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        network.train(training)
+
+
 def evaluate(
-    network: Network,
-    examples: Examples,
-    loss: str,
-    correct: Callable[[Tensor, Tensor], dict[str, Tensor]],
-    batch_size: int = 1000,
+    network: Network, examples: Examples, loss: str, correct: Callable[[Tensor, Tensor], dict[str, Tensor]]
 ) -> dict[str, float]:
     """The mean loss and the task's metrics (fractions from 0 to 1) over all examples, in fp32."""
     device = next(network.parameters()).device
-    training, _ = network.training, network.eval()
     total, right = 0.0, {}
-    for inputs, targets in examples.batches(batch_size):
-        y = targets.to(device)
-        logits = network(inputs.to(device))
-        total += LOSSES[loss](logits, y).item() * len(y)
-        for name, answers in correct(logits, y).items():
-            right.setdefault(name, []).append(answers.flatten())
-    network.train(training)
+    with evaluating(network):
+        for inputs, targets in examples.batches(AT_ONCE):
+            y = targets.to(device)
+            logits = network(inputs.to(device))
+            total += LOSSES[loss](logits, y).item() * len(y)
+            for name, answers in correct(logits, y).items():
+                right.setdefault(name, []).append(answers.flatten())
     return {"loss": total / len(examples)} | {
         name: torch.cat(answers).cpu().double().mean().item() for name, answers in right.items()
     }

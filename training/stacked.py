@@ -396,7 +396,9 @@ def accuracy_by_length_stacked(
     bits, sums, counted = [], [], []
     for x_part, y_part in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
         bit, whole, fits = _right_by_length(network, x_part, y_part, only_fitting)
-        bits.append(bit), sums.append(whole), counted.append(fits)
+        bits.append(bit)
+        sums.append(whole)
+        counted.append(fits)
     total = torch.stack(counted).sum(dim=0)
     return {
         name: (torch.stack(parts).sum(dim=0) / total).T.tolist()

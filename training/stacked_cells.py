@@ -103,7 +103,9 @@ def lstm_back(saved: Saved, dh: Tensor, dc: Tensor, da: Tensor) -> tuple[Tensor 
     i, f, _, o = gates.chunk(4, dim=1)
     di, df, ds, do = da.chunk(4, dim=1)
     dc = torch.addcmul(dc, dh * o, 1 - squashed * squashed)
-    torch.mul(dc, g, out=di), torch.mul(dc, c, out=df), torch.mul(dc, i, out=ds).mul_(2)
+    torch.mul(dc, g, out=di)
+    torch.mul(dc, c, out=df)
+    torch.mul(dc, i, out=ds).mul_(2)
     torch.mul(dh, squashed, out=do)
     _through_sigmoid(da, gates)
     return None, dc * f
@@ -136,7 +138,8 @@ def states(
         c, needed = STEPS[cell][0](torch.bmm(weight[:n], at), at[:, :H], c[:n], new[t])
         if t + 1 < len(steps):
             steps[t + 1][:, :H] = new[t][: active[t + 1]]
-        cells.append(c), saved.append(needed)
+        cells.append(c)
+        saved.append(needed)
     return hidden, cells, inputs, saved
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.network import Network
-from training.metrics import LOSSES, evaluate
+from training.metrics import AT_ONCE, LOSSES, evaluate, evaluating
 from training.task import Data, DataError, Examples, Option, Settings, Task
 from training.tasks import pen, sklearn_digits
 from training.tasks.distort import distort
@@ -156,13 +156,10 @@ def _accuracy(outputs: Tensor, y: Tensor) -> float:
     return correct(outputs, y)["accuracy"].double().mean().item()
 
 
-@torch.inference_mode()
 def logits(network: Network, x: Tensor) -> Tensor:
     """The network's logits (N, 10) for images (N, 28, 28), in eval mode, in parts, for which there is memory."""
-    training, _ = network.training, network.eval()
-    outputs = torch.cat([network(part) for part in x.split(1000)])
-    network.train(training)
-    return outputs
+    with evaluating(network):
+        return torch.cat([network(part) for part in x.split(AT_ONCE)])
 
 
 def calibration_error(probabilities: Tensor, y: Tensor) -> float:
