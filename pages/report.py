@@ -9,7 +9,6 @@ import streamlit as st
 from training import claims, reported
 from training.claims import interval, percent
 from training.experiments import index_cells
-from training.report import SIXTEEN
 from training.statistics import mean
 from training.task import DataError, Settings
 from training.tasks import digits, samples
@@ -266,7 +265,7 @@ def show_recall(found: dict[str, Any]) -> None:
 def of_indices(seeds: int) -> Links:
     """A link for each index that a network was trained for; the page asks for it, of a sequence that is long enough."""
     every = [Settings.of(cell["settings"]) for cell in index_cells(seeds)]
-    shown = {"sequence": SIXTEEN[-1], "recall_tab": "Beyond length 10"}
+    shown = {"sequence": reported.SIXTEEN[-1], "recall_tab": "Beyond length 10"}
     return lambda: [
         settings_link(f"index {index}", settings, seeds, index=str(index), **shown)
         for index, settings in enumerate(every)

@@ -20,7 +20,6 @@ from training.statistics import mean
 from ui.charts import readable
 
 Row = dict[str, Any]
-CELL_NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 PER_CENT = alt.Axis(format=".4~p")
 LETTERS = 24  # in a line of labels on a telephone
 DESCRIPTION = "description:N"

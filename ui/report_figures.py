@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from training import reported
-from ui.report_charts import CELL_NAMES, Figure, curves, dots, heat_map, image_sheet, lengths, long_curves, long_lengths
+from training.claims import NAMES
+from ui.report_charts import Figure, curves, dots, heat_map, image_sheet, lengths, long_curves, long_lengths
 
 Row = dict[str, Any]
 DECAYS = {0.0: "without weight decay", 1e-3: "with weight decay"}
@@ -37,7 +38,7 @@ def units_name(row: Row) -> str:
 
 def adder_name(row: Row) -> str:
     """Of adders with all cells and losses."""
-    return f"{CELL_NAMES[row['cell']]} {row['hidden_size']}, {row['loss'].upper()}"
+    return f"{NAMES[row['cell']]} {row['hidden_size']}, {row['loss'].upper()}"
 
 
 def grid_figure(found: Row) -> Figure:
