@@ -15,7 +15,7 @@ from ui.charts import accuracy_curve, accuracy_map, probability_bars
 from ui.equations import EQUATIONS, MEANINGS, symbols
 from ui.inside import Reading, Variant, inside_panel
 from ui.models import describe, model_picker, network
-from ui.recall_text import beyond, kept, notes, notice, outside, reach, shaded, trained_lengths
+from ui.recall_text import beyond, kept, notes, notice, outside, reach, shaded, span, trained_lengths
 from ui.timeline import Scale, Timeline, heat_lanes, text_lane
 from ui.train import train_panel
 from ui.words import percent, verdict
@@ -64,7 +64,7 @@ TASK = """
 **The task.** The network hears a sequence of digits, one at a time, and must then name the one at an *index*, counted
 from 0. Each digit comes as ten numbers, a 1 at its own place and 0 elsewhere
 ([*one-hot*](https://en.wikipedia.org/wiki/One-hot)), so nothing tells the network that 7 is more than 6. Sequences of
-{shortest} to {longest} digits were used in training. {question}
+{lengths} digits were used in training. {question}
 """
 HOW_IT_WORKS = r"""
 {direction}
@@ -401,8 +401,7 @@ def show_how_it_works(name: str) -> None:
     """Tab: the task, the two directions, the cell."""
     card = network(name).card
     question = ANY.format(units=card["hidden_size"]) if told(name) else FIXED
-    shortest, longest = trained_on(name)
-    st.markdown(TASK.format(shortest=shortest, longest=longest, question=question), width=760)
+    st.markdown(TASK.format(lengths=span(trained_on(name)), question=question), width=760)
     # By itself: the browser takes long to set equations, and does so only when a text has changed.
     st.markdown(
         HOW_IT_WORKS.format(

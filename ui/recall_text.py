@@ -73,19 +73,25 @@ def trained_lengths(data: dict[str, Any]) -> tuple[int, int]:
     return (shortest if recall.query(data) == "any" else max(shortest, data["index"] + 1)), longest
 
 
+def span(trained: tuple[int, int]) -> str:
+    """The trained lengths in words: "3 to 10", or "10" where there is one only."""
+    shortest, longest = trained
+    return f"{shortest} to {longest}" if shortest < longest else f"{longest}"
+
+
 def outside(length: int, trained: tuple[int, int]) -> str | None:
     """A sentence where a sequence has a length that the network was never trained on, else None."""
     shortest, longest = trained
     if shortest <= length <= longest:
         return None
     unit = "digit" if length == 1 else "digits"
-    return f"This network was trained on sequences of {_span(trained)} digits; with {length} {unit} it is on its own."
+    return f"This network was trained on sequences of {span(trained)} digits; with {length} {unit} it is on its own."
 
 
 def shaded(trained: tuple[int, int]) -> str:
     """What is shaded in a chart against the length."""
     shortest, longest = trained
-    return f"the trained lengths, {_span(trained)}" if shortest < longest else f"{longest}, the only trained length"
+    return f"the trained lengths, {span(trained)}" if shortest < longest else f"{longest}, the only trained length"
 
 
 def beyond(rows: list[dict[str, float]], trained: tuple[int, int], samples: int) -> str:
@@ -138,11 +144,6 @@ def reach(rows: list[dict[str, float]]) -> str:
         last += 1
     lengths = f"{first} to {last}" if first < last else f"{last}"
     return f"It names the digit at every index of sequences of {lengths} digits; {end}"
-
-
-def _span(trained: tuple[int, int]) -> str:
-    shortest, longest = trained
-    return f"{shortest} to {longest}" if shortest < longest else f"{longest}"
 
 
 def _best(row: np.ndarray, condition: str) -> str:

@@ -4,6 +4,7 @@
 const PLAY_MS = 500;
 const SHADES = 256;
 const MANY_LANES = 24; // with more of them in a group only some names have room
+const SHORT = 14; // letters of a title that gets room beside the cells, so that no outline crosses it
 const EDGE = 4; // pixels beyond an end that are no more than a margin
 const HINT = "Point at a cell, tap it, or use arrow keys.";
 
@@ -217,7 +218,8 @@ class Timeline {
   setSizes() {
     const { steps, axis, direction, groups: titled } = this.data;
     const images = this.lanes.filter((lane) => lane.kind === "image");
-    const names = [axis, ...(direction === "down" ? steps : this.lanes.map((lane) => lane.name))];
+    const titles = titled.map((group) => group.title).filter((title) => title.length <= SHORT);
+    const names = [axis, ...(direction === "down" ? steps : [...this.lanes.map((lane) => lane.name), ...titles])];
     const sizes = {
       steps: steps.length,
       lanes: this.lanes.length - images.length,
