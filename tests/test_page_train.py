@@ -221,6 +221,17 @@ def test_a_request_that_was_on_its_way_does_not_undo_the_choice(monkeypatch: pyt
     assert app.selectbox(key="addition_model").value == "addition-bce-h10"
 
 
+def test_a_request_that_was_on_its_way_does_not_hide_the_run_just_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened("addition", train_addition_epochs="500")
+    press(app, "Train")
+    (run,) = runs.all_runs("addition")
+    app.selectbox(key="addition_run").set_value(None).run()  # as what the browser sent before it saw the run says
+    assert app.selectbox(key="addition_run").value == run.id
+    monkeypatch.setattr("ui.train.ON_ITS_WAY", 0.0)
+    app.selectbox(key="addition_run").set_value(None).run()
+    assert app.selectbox(key="addition_run").value is None
+
+
 @pytest.mark.parametrize("settings", [QUICK, RECALL])
 def test_a_run_that_is_deleted_as_soon_as_it_ends_is_chosen_no_more(settings: Settings) -> None:
     app = opened(settings.task)

@@ -1,6 +1,7 @@
 """The tab Train, the same for every task: settings, a run in the background, its curves, and the network it leaves."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from training.runs import ENDED, RESUMABLE, Run, RunError
 from training.seeds import MOST_SEEDS, check_seeds, is_small
 from training.task import Option, Settings, Task
 from training.tasks import TASKS
-from ui.background import ACTIVE, announce, engine, engine_state, follow, standing
+from ui.background import ACTIVE, ON_ITS_WAY, announce, engine, engine_state, follow, standing
 from ui.charts import learning_curves
 from ui.seeds import show_seeds
 from ui.words import duration, in_words, metric_in_words
@@ -203,9 +204,12 @@ def _start(settings: Settings, seeds: int) -> None:
     except RunError as error:
         st.session_state["train_error"] = str(error)
         return
-    st.session_state[_run_key(settings.task)] = run.id
     if not _submit(run):
         run.delete()
+        return
+    key = _run_key(settings.task)
+    st.session_state[f"{key}_started"] = run.id, st.session_state.get(key), time.monotonic()
+    st.session_state[key] = run.id
 
 
 def _submit(run: Run) -> bool:
@@ -230,9 +234,20 @@ def _run_key(task: str) -> str:
     return f"{task}_run"
 
 
+def _keep_started(key: str, every: dict[str, Run]) -> None:
+    """Choose the run just started again where the former one, or none, is back at once: nobody chose that.
+
+    A click that was on its way when the run started says what the browser showed before, and Streamlit believes it.
+    """
+    started, former, when = st.session_state.get(f"{key}_started", (None, None, 0.0))
+    if started in every and st.session_state.get(key) == former and time.monotonic() - when < ON_ITS_WAY:
+        st.session_state[key] = started
+
+
 def _chosen_run(task: Task) -> Run | None:
     """The run of this task that one looks at: the one just started, or any other on this machine."""
     every = {run.id: run for run in runs.all_runs(task.name)}
+    _keep_started(_run_key(task.name), every)
     chosen = st.selectbox(
         "Run",
         list(every),
