@@ -73,7 +73,7 @@ def show_addition(traced: Trace) -> None:
         [str(t) for t in range(LENGTH + 1)],
         {
             "": [text_lane("a", a), text_lane("b", b), rule(), text_lane("network", bits.tolist())],
-            "its hidden state": heat_lanes([f"unit {unit}" for unit in range(5)], traced.hidden[-1, 0].T, STATE),
+            "hidden state": heat_lanes([f"unit {unit}" for unit in range(1, 6)], traced.hidden[-1, 0].T, STATE),
         },
         direction="left",
         axis="bit",
