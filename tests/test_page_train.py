@@ -227,7 +227,7 @@ def test_a_request_that_was_on_its_way_does_not_hide_the_run_just_started(monkey
     (run,) = runs.all_runs("addition")
     app.selectbox(key="addition_run").set_value(None).run()  # as what the browser sent before it saw the run says
     assert app.selectbox(key="addition_run").value == run.id
-    monkeypatch.setattr("ui.train.ON_ITS_WAY", 0.0)
+    monkeypatch.setattr("ui.background.ON_ITS_WAY", 0.0)
     app.selectbox(key="addition_run").set_value(None).run()
     assert app.selectbox(key="addition_run").value is None
 

@@ -115,17 +115,20 @@ def differing(entries: list[Entry]) -> dict[str, list[Any]]:
 
 
 def _settings(entry: Entry) -> dict[str, Any]:
-    """Its settings by name; those of a training only where there was one."""
+    """The settings that it has, by name."""
     task = TASKS[entry.settings.task]
-    every = {option.name: value(entry.settings, option) for option in options(task)}
-    return {"task": task.name} | {name: value for name, value in every.items() if name in SHAPE or not entry.by_hand}
+    every = {"task": task.name} | {option.name: value(entry.settings, option) for option in options(task)}
+    return {name: value for name, value in every.items() if _has(entry, name)}
 
 
-def _differs(key: str, row: list[Any], entries: list[Entry]) -> bool:
-    """Whether the values of one setting differ among the entries that were trained, where it is one of a training."""
-    compared = [
-        value for value, entry in zip(row, entries, strict=True) if key in ("task", *SHAPE) or not entry.by_hand
-    ]
+def _has(entry: Entry, name: str) -> bool:
+    """Whether such a setting means anything for it: one of a training only where there was one."""
+    return name in ("task", *SHAPE) or not entry.by_hand
+
+
+def _differs(name: str, row: list[Any], entries: list[Entry]) -> bool:
+    """Whether the values of a setting differ among the entries for which it means anything."""
+    compared = [value for value, entry in zip(row, entries, strict=True) if _has(entry, name)]
     return any(value != compared[0] for value in compared)
 
 

@@ -81,9 +81,15 @@ def share(values: list[float]) -> float:
     return sum(value >= PERFECT for value in values) / len(values)
 
 
+def ends(measured: Mean) -> tuple[float, float]:
+    """Where the interval of a share's mean ends: Student's knows of no bounds, a share has two."""
+    return max(measured.low, 0.0), min(measured.high, 1.0)
+
+
 def interval(measured: Mean) -> str:
     """ "98.7 % [98.6, 98.8], n = 5"."""
-    return f"{percent(measured.mean)} [{100 * measured.low:.1f}, {100 * min(measured.high, 1):.1f}], n = {measured.n}"
+    low, high = ends(measured)
+    return f"{percent(measured.mean)} [{100 * low:.1f}, {100 * high:.1f}], n = {measured.n}"
 
 
 def against(first: str, second: str, comparison: Paired) -> str:

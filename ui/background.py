@@ -3,6 +3,7 @@
 import atexit
 import time
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -60,14 +61,19 @@ def just_trained(task: str) -> Run | None:
 
 
 def _undone(task: str) -> Run | None:
-    """The run told last, where the page's model is the former one again at once: nobody chose that.
-
-    A poll or a click that was on its way when the page chose the run says what the browser showed before, and Streamlit
-    believes it. Undetected, the page would go on with the former model under the name of the new one.
-    """
+    """The run told last, where the page's model is the former one again at once."""
     run, former, told = st.session_state.get(f"{task}_trained", (None, None, 0.0))
-    is_back = st.session_state.get(f"{task}_model") == former and time.monotonic() - told < ON_ITS_WAY
+    is_back = is_undone(f"{task}_model", former, told)
     return run if is_back and run and run.weights.exists() else None  # it may have been discarded
+
+
+def is_undone(key: str, former: Any, since: float) -> bool:
+    """Whether the widget `key` says what it said before the page chose, at `since`, again at once: nobody chose that.
+
+    A poll or a click that was on its way then says what the browser showed before, and Streamlit believes it.
+    Undetected, the page would go on with that, while the browser shows what the page chose.
+    """
+    return st.session_state.get(key) == former and time.monotonic() - since < ON_ITS_WAY
 
 
 def engine_state(run: Run) -> str:

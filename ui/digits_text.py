@@ -39,7 +39,7 @@ heart; the pairs in the table show what it did here, where training lasted {epoc
 ONE_WAY = """It sees every row once and never looks back. All that it takes along from row to row is {state}."""
 TWO_WAYS = """This network does so twice: one half of it reads the rows from top to bottom, the other from bottom to
 top. All that a half takes along from row to row is {state}."""
-ONE_HALF = """A bidirectional network is two in one: one half reads the rows from top to bottom, the other from bottom
+TWO_IN_ONE = """A bidirectional network is two in one: one half reads the rows from top to bottom, the other from bottom
 to top, and the answer is read from the states of both."""
 
 # Braces around a whole formula keep it on one line.
@@ -133,7 +133,7 @@ def how_it_works(card: dict[str, Any], decayed: dict[str, Any]) -> str:
     text = HOW_IT_WORKS.format(
         reading=(TWO_WAYS if card["bidirectional"] else ONE_WAY).format(state=_state(card)),
         answer=_answer(card),
-        both=f"The answer is read from {READ_OUT[card['readout']]}." if card["bidirectional"] else ONE_HALF,
+        both=f"The answer is read from {READ_OUT[card['readout']]}." if card["bidirectional"] else TWO_IN_ONE,
         rows=card["input_size"],
         meaning=MEANINGS[card["cell"]],
         equations=EQUATIONS[card["cell"]],

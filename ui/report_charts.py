@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from training.claims import percent
+from training.claims import ends, percent
 from training.statistics import mean
 from ui.charts import readable
 
@@ -63,7 +63,7 @@ def dots(rows: Iterable[tuple[str, str, list[float], float | None]], title: str)
 
 def _dot(setting: str, group: str, values: list[float], report: float | None) -> Row:
     measured = mean(values)
-    low, high = np.clip([measured.low, measured.high], 0, 1)  # Student's interval knows of no bounds; a share has two
+    low, high = ends(measured)
     return {
         "setting": setting,
         "group": group,

@@ -22,8 +22,7 @@ def grid_name(row: Row) -> str:
 
 def decay_name(row: Row) -> str:
     """Of digits networks, which differ in size, with and without weight decay."""
-    settings = row["settings"]
-    return f"{row['network']} {settings['num_layers']} x {settings['hidden_size']}, {DECAYS[row['weight_decay']]}"
+    return f"{grid_name(row | row['settings'])}, {DECAYS[row['weight_decay']]}"
 
 
 def recall_name(row: Row) -> str:

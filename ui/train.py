@@ -18,7 +18,7 @@ from training.runs import ENDED, RESUMABLE, Run, RunError
 from training.seeds import MOST_SEEDS, check_seeds, is_small
 from training.task import Option, Settings, Task
 from training.tasks import TASKS
-from ui.background import ACTIVE, ON_ITS_WAY, announce, engine, engine_state, follow, standing
+from ui.background import ACTIVE, announce, engine, engine_state, follow, is_undone, standing
 from ui.charts import learning_curves
 from ui.seeds import show_seeds
 from ui.words import duration, in_words, metric_in_words
@@ -235,12 +235,9 @@ def _run_key(task: str) -> str:
 
 
 def _keep_started(key: str, every: dict[str, Run]) -> None:
-    """Choose the run just started again where the former one, or none, is back at once: nobody chose that.
-
-    A click that was on its way when the run started says what the browser showed before, and Streamlit believes it.
-    """
+    """Choose the run just started again, where the former one, or none, is back at once."""
     started, former, when = st.session_state.get(f"{key}_started", (None, None, 0.0))
-    if started in every and st.session_state.get(key) == former and time.monotonic() - when < ON_ITS_WAY:
+    if started in every and is_undone(key, former, when):
         st.session_state[key] = started
 
 
