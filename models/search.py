@@ -6,6 +6,7 @@ carry: for that it reads one more pair of zeros, which only the whole stream get
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ CHAINS = 64  # bits up to which every carry chain is tried
 AT_ONCE = 65_536  # columns that are read in one call
 GRIDS = tuple(0.5**n for n in range(1, 9))  # states in one cell of a grid as fine as this are taken for one
 EXPLORED = 500_000  # states that are looked at on all grids together, about
+FIRST_LOOK = 60_000  # the same, for a first look: most adders that err do so there already
 FOLLOWED = 2000  # states of one length that are followed any further, at most
 
 State = Tensor | tuple[Tensor, ...] | None
@@ -42,31 +44,26 @@ class Search:
 
 
 @torch.inference_mode()
-def find_error(network: Network, longer: Search | None = None) -> Search:
+def find_error(network: Network) -> Search:
     """Look for a pair that the network adds wrongly, and return the shortest of those it comes by.
 
-    First all pairs of 1, 2, 3, ... bits; then longer ones, unless `find_longer_error` has found `longer` already.
-    """
-    if not network.bidirectional and (pair := _exhaustive(network)) is not None:
-        return Search(pair, EXHAUSTIVE, 0, EXHAUSTIVE)
-    longer = longer or find_longer_error(network)
-    return longer if network.bidirectional else replace(longer, exhaustive_length=EXHAUSTIVE)
-
-
-@torch.inference_mode()
-def find_longer_error(network: Network) -> Search:
-    """The same by likely pairs only, which takes half the time: carry chains, repeated patterns, states in reach.
-
-    A network that reads from both ends has all its short pairs tried, too.
+    First all pairs of 1, 2, 3, ... bits; then longer ones.
     """
     if network.bidirectional:
         return _search_bidirectional(network)
-    kinds = [torch.cat([carry_chains(CHAINS), patterns(5, CHAINS)]), patterns(3, LONGEST)]
-    found = [error for symbols in kinds if (error := _first_error(network, symbols)) is not None]
-    states, error = _explore(network)
+    if (pair := _exhaustive(network)) is not None:
+        return Search(pair, EXHAUSTIVE, 0, EXHAUSTIVE)
+    return replace(find_likely_error(network), exhaustive_length=EXHAUSTIVE)
+
+
+@torch.inference_mode()
+def find_likely_error(network: Network, explored: int = EXPLORED) -> Search:
+    """The same in one direction, by likely pairs only: carry chains, repeated patterns, about `explored` states."""
+    found = [error for streams in _likely() if (error := _first_error(network, streams)) is not None]
+    states, error = _explore(network, explored)
     found += [] if error is None else [error]
     pair = _operands(min((_shortened(network, each) for each in found), key=len)) if found else None
-    return Search(pair, 0, sum(map(len, kinds)), LONGEST, states)
+    return Search(pair, 0, sum(len(streams.symbols) for streams in _likely()), LONGEST, states)
 
 
 def is_wrong(network: Network, a: int, b: int, length: int | None = None) -> bool:
@@ -88,9 +85,9 @@ def _operands(symbols: Tensor) -> tuple[list[int], list[int]]:
     return a.tolist(), b.tolist()
 
 
-def _read(network: Network, symbols: Tensor, state: State = None) -> tuple[Tensor, State]:
-    """The logits (N, T) of streams, and the state after them."""
-    output, state = network.recurrent(BITS[symbols].float(), state)
+def _read(network: Network, x: Tensor, state: State = None) -> tuple[Tensor, State]:
+    """The logits (N, T) of streams of bits (N, T, 2), and the state after them."""
+    output, state = network.recurrent(x, state)
     return network.linear(output)[..., 0], state
 
 
@@ -123,7 +120,8 @@ def _word(leaf: int, length: int) -> Tensor:
 def read_on(network: Network, symbols: Tensor, state: State) -> tuple[Tensor, State]:
     """The logits (N,) after one more symbol each, and the states, a part at a time so that it fits into memory."""
     sizes = range(0, len(symbols), AT_ONCE)
-    parts = [_read(network, symbols[i : i + AT_ONCE, None], _part(state, i, i + AT_ONCE)) for i in sizes]
+    bits = BITS[symbols, None].float()
+    parts = [_read(network, bits[i : i + AT_ONCE], _part(state, i, i + AT_ONCE)) for i in sizes]
     return torch.cat([logits[:, 0] for logits, _ in parts]), joined([state for _, state in parts])
 
 
@@ -153,19 +151,40 @@ def joined(states: list[State]) -> State:
     return torch.cat(states, dim=-2)
 
 
-def _first_error(network: Network, symbols: Tensor) -> Tensor | None:
-    """The shortest beginning of any of the streams (N, T) after which the network has said a wrong bit, or None."""
-    padded = torch.nn.functional.pad(symbols, (0, 1))
-    wrong = torch.cat([_wrong(network, part) for part in padded.split(max(1, AT_ONCE // padded.shape[1]))])
+@dataclass(frozen=True)
+class _Streams:
+    """Streams, each with a last column of zeros: `symbols` (N, T), what is read, `x` (N, T, 2), and `true` sum bits."""
+
+    symbols: Tensor
+    x: Tensor
+    true: Tensor
+
+    @classmethod
+    def of(cls, symbols: Tensor) -> "_Streams":
+        padded = torch.nn.functional.pad(symbols, (0, 1))
+        return cls(padded, BITS[padded].float(), columns(padded)[0].bool())
+
+
+@cache  # for any network they are the same
+def _likely() -> tuple[_Streams, ...]:
+    """Carry chains and patterns of a moderate length, and patterns as long as it goes."""
+    moderate = torch.cat([carry_chains(CHAINS), patterns(5, CHAINS)])
+    return _Streams.of(moderate), _Streams.of(patterns(3, LONGEST))
+
+
+def _first_error(network: Network, streams: _Streams) -> Tensor | None:
+    """The shortest beginning of any of the streams after which the network has said a wrong bit, or None."""
+    parts = streams.x.split(max(1, AT_ONCE // streams.x.shape[1]))
+    wrong = (torch.cat([_read(network, part)[0] for part in parts]) > 0) != streams.true
     if not wrong.any():
         return None
     t = int(wrong.any(0).to(torch.int8).argmax())
-    return padded[int(wrong[:, t].to(torch.int8).argmax()), : t + 1]
+    return streams.symbols[int(wrong[:, t].to(torch.int8).argmax()), : t + 1]
 
 
 def _wrong(network: Network, symbols: Tensor) -> Tensor:
     """Which bits (N, T) the network says wrongly when it reads the streams (N, T)."""
-    return (_read(network, symbols)[0] > 0) != columns(symbols)[0].bool()
+    return (_read(network, BITS[symbols].float())[0] > 0) != columns(symbols)[0].bool()
 
 
 def _shortened(network: Network, symbols: Tensor) -> Tensor:
@@ -182,13 +201,13 @@ def _shortened(network: Network, symbols: Tensor) -> Tensor:
     return symbols[: int(wrong.to(torch.int8).argmax()) + 1]
 
 
-def _explore(network: Network) -> tuple[int, Tensor | None]:
+def _explore(network: Network, most: int) -> tuple[int, Tensor | None]:
     """How many states were looked at on finer and finer grids, and the symbols that lead to a wrong bit, or None."""
     looked_at = 0
     for grid in GRIDS:
-        states, error = _explored(network, grid, EXPLORED - looked_at)
+        states, error = _explored(network, grid, most - looked_at)
         looked_at += states
-        if error is not None or looked_at >= EXPLORED:
+        if error is not None or looked_at >= most:
             return looked_at, error
     return looked_at, None
 

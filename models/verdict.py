@@ -5,7 +5,7 @@ from typing import Any
 
 from models.network import Network
 from models.proof import Proof, prove
-from models.search import Search, find_error, find_longer_error, is_wrong, number
+from models.search import FIRST_LOOK, Search, find_error, find_likely_error, is_wrong, number
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,20 @@ def is_adder(network: Network) -> bool:
 def verdict(network: Network) -> Verdict:
     """The verdict on an adder: a network that reads (B, T, 2) bits and says (B, T) logits, as of the task addition.
 
-    First the most likely errors are looked for, then a proof, which there is for one layer and one direction only;
-    where there is none, all short pairs are tried, too. A proof is of the network in float32, in any order of its sums
-    (see `models.affine`). The same network gets the same verdict. Raises ValueError, in one sentence, for a network
-    that is no adder.
+    First there is a quick look for likely errors, then a proof is tried, which there is for one layer and one direction
+    only; where there is none, errors are looked for in earnest. A proof is of the network in float32, in any order of
+    its sums (see `models.affine`). The same network gets the same verdict. Raises ValueError, in one sentence, for a
+    network that is no adder.
     """
     if not is_adder(network):
         raise ValueError("Only a network that reads two bits and says one at every time step adds numbers.")
-    search, proof = find_longer_error(network), None
-    if search.pair is None and not network.bidirectional and network.num_layers == 1:
-        proof = prove(network)
-        if proof.holds:
-            return Verdict("proved", None, search, proof)
-    search = find_error(network, longer=search)
+    proof = None
+    if not network.bidirectional and network.num_layers == 1:
+        likely = find_likely_error(network, explored=FIRST_LOOK)
+        proof = prove(network) if likely.pair is None else None
+        if proof is not None and proof.holds:
+            return Verdict("proved", None, likely, proof)
+    search = find_error(network)
     confirmed = _confirmed(network, search) if search.pair else None
     if confirmed is not None:
         a, b, length = confirmed

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from models import Network, load, names
-from models.search import find_error, find_longer_error, is_wrong, number
+from models.search import find_error, find_likely_error, is_wrong, number
 from models.streams import carry_chains, columns, mixed
 from training.tasks import addition
 
@@ -54,11 +54,13 @@ class SuperstitiousAdder(ForgetfulAdder):
         return torch.stack(logits, dim=1)[..., None], (carry[:, None], matched[:, None])
 
 
-def test_what_is_known_of_longer_pairs_is_not_looked_for_again() -> None:
-    network = ForgetfulAdder(memory=40)
-    longer = find_longer_error(network)
-    assert find_error(network, longer) == find_error(network)
-    assert find_error(network, longer).pair is longer.pair
+def test_a_first_look_finds_what_errs_soon_and_says_how_far_it_looked() -> None:
+    soon, exact = ForgetfulAdder(memory=40), ForgetfulAdder(memory=10_000)
+    assert find_likely_error(soon, explored=1000).pair == find_error(soon).pair
+    short, long = find_likely_error(exact, explored=1000), find_likely_error(exact)
+    assert (short.pair, long.pair) == (None, None)
+    assert short.exhaustive_length == long.exhaustive_length == 0
+    assert 1000 <= short.states < long.states
 
 
 def test_streams_and_sums_are_those_of_the_task() -> None:
@@ -76,7 +78,7 @@ def test_an_exact_adder_cannot_be_broken() -> None:
     search = find_error(ForgetfulAdder(memory=2000))
     assert search.pair is None
     assert (search.exhaustive_length, search.longest) == (10, 1000)
-    assert find_longer_error(ForgetfulAdder(memory=40)).exhaustive_length == 0
+    assert find_likely_error(ForgetfulAdder(memory=40)).exhaustive_length == 0
 
 
 @pytest.mark.parametrize("memory", [0, 1, 3, 7, 8, 9, 40, 62, 200])
