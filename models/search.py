@@ -44,16 +44,16 @@ class Search:
 
 
 @torch.inference_mode()
-def find_error(network: Network) -> Search:
+def find_error(network: Network, likely: Search | None = None) -> Search:
     """Look for a pair that the network adds wrongly, and return the shortest of those it comes by.
 
-    First all pairs of 1, 2, 3, ... bits; then longer ones.
+    First all pairs of 1, 2, 3, ... bits; then longer ones, unless `find_likely_error` has found one already, `likely`.
     """
     if network.bidirectional:
         return _search_bidirectional(network)
     if (pair := _exhaustive(network)) is not None:
         return Search(pair, EXHAUSTIVE, 0, EXHAUSTIVE)
-    return replace(find_likely_error(network), exhaustive_length=EXHAUSTIVE)
+    return replace(likely or find_likely_error(network), exhaustive_length=EXHAUSTIVE)
 
 
 @torch.inference_mode()

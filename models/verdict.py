@@ -67,13 +67,14 @@ def verdict(network: Network) -> Verdict:
     """
     if not is_adder(network):
         raise ValueError("Only a network that reads two bits and says one at every time step adds numbers.")
-    proof = None
-    if not network.bidirectional and network.num_layers == 1:
-        likely = find_likely_error(network, explored=FIRST_LOOK)
-        proof = prove(network) if likely.pair is None else None
-        if proof is not None and proof.holds:
+    proof, provable = None, not network.bidirectional and network.num_layers == 1
+    likely = find_likely_error(network, explored=FIRST_LOOK) if provable else None
+    if likely and likely.pair is None:
+        proof = prove(network)
+        if proof.holds:
             return Verdict("proved", None, likely, proof)
-    search = find_error(network)
+        likely = None
+    search = find_error(network, likely)
     confirmed = _confirmed(network, search) if search.pair else None
     if confirmed is not None:
         a, b, length = confirmed

@@ -56,7 +56,9 @@ class SuperstitiousAdder(ForgetfulAdder):
 
 def test_a_first_look_finds_what_errs_soon_and_says_how_far_it_looked() -> None:
     soon, exact = ForgetfulAdder(memory=40), ForgetfulAdder(memory=10_000)
-    assert find_likely_error(soon, explored=1000).pair == find_error(soon).pair
+    likely = find_likely_error(soon, explored=1000)
+    assert find_error(soon, likely).pair is likely.pair
+    assert likely.pair == find_error(soon).pair
     short, long = find_likely_error(exact, explored=1000), find_likely_error(exact)
     assert (short.pair, long.pair) == (None, None)
     assert short.exhaustive_length == long.exhaustive_length == 0

@@ -242,7 +242,7 @@ def test_weights_with_which_float32_has_no_sum_are_never_proved() -> None:
 def test_a_pair_that_is_wrong_with_leading_zeros_only_keeps_them(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
     network = Network(2, 1, hidden_size=3, bidirectional=True, readout="every").eval()
     pair = [1, 1, 0, 1, 0, 1, 0, 0][:length], [1, 1, 0, 1, 0, 1, 0, 0][:length]
-    monkeypatch.setattr(MODULE, "find_error", lambda network: Search(pair, 5, 1, 64))
+    monkeypatch.setattr(MODULE, "find_error", lambda network, likely: Search(pair, 5, 1, 64))
     monkeypatch.setattr(MODULE, "is_wrong", lambda network, a, b, bits: (a, b, bits) == (43, 43, length))
     found = verdict(network)
     assert (found.kind, found.operands, found.length) == ("fails", (43, 43), length)
