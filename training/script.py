@@ -3,6 +3,7 @@
 It draws the very same random numbers in the same order as `training.fit`, so that it gets the same test accuracy.
 """
 
+import re
 from typing import Any
 
 from training.fit import Progress
@@ -25,82 +26,6 @@ from torch import nn
 from torch.nn import functional as F
 
 '''
-
-# Of each task the code that makes `train` and `test`: lists of groups (x, y) of one sequence length each.
-DIGITS = '''
-
-def load(train):
-    """MNIST's images (N, 28, 28) in [0, 1], 28 time steps of 28 pixels, and labels (N,)."""
-    folder = os.environ.get("RNN_LAB_DATA", "data")
-    data = torchvision.datasets.MNIST(folder, train, download=True)
-    return data.data.float() / 255, data.targets
-
-
-x, y = load(train=True)
-train = [(x[:50_000], y[:50_000])]  # the other 10,000 are for validation
-test = [load(train=False)]
-'''
-FIXED_INDEX = '''
-
-def generate():
-    """Random digits in batches of one length each, and of every sequence the digit at INDEX."""
-    generator = torch.Generator().manual_seed(SEED)
-    count = NUM_BATCHES + NUM_BATCHES // 5  # the last fifth is for validation
-    between = (max(SHORTEST, INDEX + 1), LONGEST + 1)
-    lengths = torch.randint(*between, (count,), generator=generator)
-    for length in lengths.tolist():
-        digits = torch.randint(10, (ELEMENTS_IN_BATCH, length), generator=generator)
-        yield F.one_hot(digits, 10).float(), digits[:, INDEX]
-'''
-ANY_INDEX = '''
-
-def generate():
-    """Batches of one length each: random digits and the index asked for; the digit there."""
-    generator = torch.Generator().manual_seed(SEED)
-    count = NUM_BATCHES + NUM_BATCHES // 5  # the last fifth is for validation
-    lengths = torch.randint(SHORTEST, LONGEST + 1, (count,), generator=generator)
-    for length in lengths.tolist():
-        digits = torch.randint(10, (ELEMENTS_IN_BATCH, length), generator=generator)
-        size = (ELEMENTS_IN_BATCH, 1)
-        asked = torch.randint(min(length, 10), size, generator=generator)
-        elements = torch.cat([digits, asked], dim=1)
-        yield F.one_hot(elements, 10).float(), digits.gather(1, asked)[:, 0]
-'''
-RECALL = '''
-
-def by_length(batches):
-    """All sequences of one length in one group, the shortest first."""
-    for length in sorted({x.shape[1] for x, y in batches}):
-        group = [(x, y) for x, y in batches if x.shape[1] == length]
-        yield torch.cat([x for x, y in group]), torch.cat([y for x, y in group])
-
-
-batches = list(generate())
-tested = NUM_BATCHES // 5
-train = list(by_length(batches[: NUM_BATCHES - tested]))
-test = list(by_length(batches[NUM_BATCHES - tested : NUM_BATCHES]))
-'''
-ADDITION = '''
-
-def generate():
-    """Pairs of random numbers, bit 0 first and a zero at the end, and their sums."""
-    generator = torch.Generator().manual_seed(SEED)
-    count = ELEMENTS_IN_BATCH * (NUM_BATCHES + NUM_BATCHES // 5)  # a fifth to validate
-    a, b = F.pad(torch.randint(2, (2, count, LENGTH), generator=generator), (0, 1))
-    carry, total = torch.zeros(count, dtype=torch.int64), torch.empty_like(a)
-    for t in range(LENGTH + 1):
-        column = a[:, t] + b[:, t] + carry
-        total[:, t], carry = column % 2, column // 2
-    return torch.stack([a, b], dim=-1).float(), total.float()
-
-
-x, y = generate()
-tested = ELEMENTS_IN_BATCH * (NUM_BATCHES // 5)
-trained = ELEMENTS_IN_BATCH * NUM_BATCHES - tested
-train = [(x[:trained], y[:trained])]
-test = [(x[trained : trained + tested], y[trained : trained + tested])]
-'''
-DATA = {"digits": DIGITS, "recall": FIXED_INDEX + RECALL, "addition": ADDITION}
 
 READOUTS = {
     "every": "        return self.linear(output).squeeze(-1)  # an answer at every time step\n",
@@ -208,14 +133,15 @@ def script(card: dict[str, Any]) -> str:
     """
     settings, best_step = _checked(card), _best_step(card)
     task = TASKS[settings.task]
-    digits = settings.task == "digits"
+    data = task.script(settings)
+    torchvision = "torchvision" in data
     kind = f"{'bidirectional ' if settings.bidirectional else ''}{settings.cell.upper()}"
     layers = "1 layer" if settings.num_layers == 1 else f"{settings.num_layers} layers"
     head = HEAD.format(
         title=f"{settings.task.capitalize()} with a {kind}, {layers} of {settings.hidden_size} hidden units",
-        more=" and torchvision" if digits else "",
+        more=" and torchvision" if torchvision else "",
         math="import math\n" if settings.schedule in CYCLES else "",
-        imports="\nimport torchvision" if digits else "",
+        imports="\nimport torchvision" if torchvision else "",
     )
     sizes = f"{task.input_size}, HIDDEN_SIZE, NUM_LAYERS, batch_first=True"
     network = NETWORK.format(
@@ -228,10 +154,10 @@ def script(card: dict[str, Any]) -> str:
     )
     exam = EXAM_OF_BITS if settings.readout == "every" else EXAM
     schedule = CYCLES.get(settings.schedule, "")
-    data = ANY_INDEX + RECALL if settings.data.get("query") == "any" else DATA[settings.task]
     half = card.get("precision") == "bfloat16"
     loop = _loop(settings, half, best_step is not None)
-    return head + _constants(settings, best_step) + data + network + schedule + loop + exam
+    code = data + network + schedule + loop + exam
+    return head + _constants(settings, best_step, code) + code
 
 
 def _checked(card: dict[str, Any]) -> Settings:
@@ -239,12 +165,6 @@ def _checked(card: dict[str, Any]) -> Settings:
     task = TASKS.get(settings.task)
     if task is None:
         raise ValueError("This card names no task of the lab.")
-    if settings.data.get("dataset", "mnist") != "mnist":
-        raise ValueError("A script with nothing but torch and torchvision can get no other digits than MNIST's.")
-    if settings.data.get("augmentation", "none") != "none":
-        raise ValueError("A script that distorts its images would be longer than anyone reads: see training/tasks.")
-    if settings.data.get("state_noise"):
-        raise ValueError("A script that disturbs its hidden states would be long: see training/noise.py.")
     own = {name: value for name, value in settings.to_dict().items() if name not in ("task", "data")}
     return change(task.defaults, own | settings.data)
 
@@ -282,17 +202,11 @@ def _readout(settings: Settings) -> str:
     return READOUTS["last" if final_of_one else settings.readout]
 
 
-def _constants(settings: Settings, best_step: int | None) -> str:
-    """The settings as constants, those only that this script uses."""
-    names = ["hidden_size", "num_layers", "learning_rate", "weight_decay", "batch_size", "epochs", "seed"]
-    names += ["gradient_clipping"] if settings.gradient_clipping else []
-    names += ["forget_bias"] if _has_forget_bias(settings) else []
-    values = {name: getattr(settings, name) for name in names}
-    unused = {"dataset", "augmentation", "query", "state_noise"} | (
-        {"index"} if settings.data.get("query") == "any" else set()
-    )
-    values |= {name: value for name, value in settings.data.items() if name not in unused}
-    lines = [f"{name.upper()} = {value!r}\n" for name, value in values.items()]
+def _constants(settings: Settings, best_step: int | None, code: str) -> str:
+    """The settings that the code names, as constants."""
+    every = {name: value for name, value in settings.to_dict().items() if name != "data"} | settings.data
+    named = {name.upper(): value for name, value in every.items() if re.search(rf"\b{name.upper()}\b", code)}
+    lines = [f"{name} = {value!r}\n" for name, value in named.items()]
     lines += [f"BEST_STEP = {best_step}  # the run was stopped, and kept its network of this step\n"] * bool(best_step)
     return "".join(lines)
 

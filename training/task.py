@@ -143,9 +143,11 @@ class Task:
     The first metric is the one that a run is judged by. `exam` gives the metrics of a trained network on the test
     data, and what else the task measures (addition: all pairs of operands). `check` raises ValueError, in one
     sentence, for values of the task's own settings that do not go together. `size` gives the number of sequences
-    to train on and the time steps of the longest. `augment` changes a batch of inputs before optimiser step `step`, the
-    same way for the same settings and step. `calibrate` is called with a network that has just been trained, before its
-    exam: it may adjust the network, and returns what it adds to the card.
+    to train on and the time steps of the longest. `script` gives the code that makes `train` and `test` in a script of
+    plain PyTorch (see `training.script`), and raises ValueError, in one sentence, where there can be none. `augment`
+    changes a batch of inputs before optimiser step `step`, the same way for the same settings and step. `calibrate` is
+    called with a network that has just been trained, before its exam: it may adjust the network, and returns what it
+    adds to the card.
     """
 
     name: str
@@ -161,6 +163,7 @@ class Task:
     correct: Callable[[Tensor, Tensor], dict[str, Tensor]]
     exam: Callable[[Network, Settings], dict[str, float]]
     size: Callable[[Settings], tuple[int, int]]
+    script: Callable[[Settings], str]
     check: Callable[[Settings], None] = lambda settings: None
     augment: Callable[[Tensor, Settings, int], Tensor] = lambda x, settings, step: x
     calibrate: Callable[[Network, Settings], dict[str, Any]] = lambda network, settings: {}

@@ -156,6 +156,36 @@ def source(settings: Settings) -> str:
     return "generated: random binary numbers, 80 % of the pairs to train on, 20 % to test"
 
 
+# The code of a script that makes `train` and `test`, lists of groups (x, y), as `load_data` does.
+SCRIPT = '''
+
+def generate():
+    """Pairs of random numbers, bit 0 first and a zero at the end, and their sums."""
+    generator = torch.Generator().manual_seed(SEED)
+    count = ELEMENTS_IN_BATCH * (NUM_BATCHES + NUM_BATCHES // 5)  # a fifth to validate
+    a, b = F.pad(torch.randint(2, (2, count, LENGTH), generator=generator), (0, 1))
+    carry, total = torch.zeros(count, dtype=torch.int64), torch.empty_like(a)
+    for t in range(LENGTH + 1):
+        column = a[:, t] + b[:, t] + carry
+        total[:, t], carry = column % 2, column // 2
+    return torch.stack([a, b], dim=-1).float(), total.float()
+
+
+x, y = generate()
+tested = ELEMENTS_IN_BATCH * (NUM_BATCHES // 5)
+trained = ELEMENTS_IN_BATCH * NUM_BATCHES - tested
+train = [(x[:trained], y[:trained])]
+test = [(x[trained : trained + tested], y[trained : trained + tested])]
+'''
+
+
+def script(settings: Settings) -> str:
+    """SCRIPT; ValueError where the settings ask for what it does not do."""
+    if settings.data.get("state_noise"):
+        raise ValueError("A script that disturbs its hidden states would be long: see training/noise.py.")
+    return SCRIPT
+
+
 TASK = Task(
     name="addition",
     source=source,
@@ -189,4 +219,5 @@ TASK = Task(
     correct=correct,
     exam=exam,
     size=size,
+    script=script,
 )

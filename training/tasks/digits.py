@@ -206,6 +206,31 @@ def source(settings: Settings) -> str:
     return DATASETS[dataset(settings)]
 
 
+# The code of a script that makes `train` and `test`, lists of groups (x, y), as `load_data` does.
+SCRIPT = '''
+
+def load(train):
+    """MNIST's images (N, 28, 28) in [0, 1], 28 time steps of 28 pixels, and labels (N,)."""
+    folder = os.environ.get("RNN_LAB_DATA", "data")
+    data = torchvision.datasets.MNIST(folder, train, download=True)
+    return data.data.float() / 255, data.targets
+
+
+x, y = load(train=True)
+train = [(x[:50_000], y[:50_000])]  # the other 10,000 are for validation
+test = [load(train=False)]
+'''
+
+
+def script(settings: Settings) -> str:
+    """SCRIPT; ValueError where the settings ask for what it does not do."""
+    if dataset(settings) != "mnist":
+        raise ValueError("A script with nothing but torch and torchvision can get no other digits than MNIST's.")
+    if settings.data.get("augmentation", "none") != "none":
+        raise ValueError("A script that distorts its images would be longer than anyone reads: see training/tasks.")
+    return SCRIPT
+
+
 TASK = Task(
     name="digits",
     source=source,
@@ -239,6 +264,7 @@ TASK = Task(
     correct=correct,
     exam=exam,
     size=size,
+    script=script,
     augment=augment,
     calibrate=calibrate,
 )

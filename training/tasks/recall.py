@@ -227,6 +227,55 @@ def source(settings: Settings) -> str:
     return "generated: random digits, 80 % of the sequences to train on, 20 % to test"
 
 
+# The code of a script that makes `train` and `test`, lists of groups (x, y), as `load_data` does: `generate` draws the
+# numbers of the function with the same name here, or of `generate_queries`.
+FIXED_INDEX = '''
+
+def generate():
+    """Random digits in batches of one length each, and of every sequence the digit at INDEX."""
+    generator = torch.Generator().manual_seed(SEED)
+    count = NUM_BATCHES + NUM_BATCHES // 5  # the last fifth is for validation
+    between = (max(SHORTEST, INDEX + 1), LONGEST + 1)
+    lengths = torch.randint(*between, (count,), generator=generator)
+    for length in lengths.tolist():
+        digits = torch.randint(10, (ELEMENTS_IN_BATCH, length), generator=generator)
+        yield F.one_hot(digits, 10).float(), digits[:, INDEX]
+'''
+ANY_INDEX = '''
+
+def generate():
+    """Batches of one length each: random digits and the index asked for; the digit there."""
+    generator = torch.Generator().manual_seed(SEED)
+    count = NUM_BATCHES + NUM_BATCHES // 5  # the last fifth is for validation
+    lengths = torch.randint(SHORTEST, LONGEST + 1, (count,), generator=generator)
+    for length in lengths.tolist():
+        digits = torch.randint(10, (ELEMENTS_IN_BATCH, length), generator=generator)
+        size = (ELEMENTS_IN_BATCH, 1)
+        asked = torch.randint(min(length, 10), size, generator=generator)
+        elements = torch.cat([digits, asked], dim=1)
+        yield F.one_hot(elements, 10).float(), digits.gather(1, asked)[:, 0]
+'''
+BY_LENGTH = '''
+
+def by_length(batches):
+    """All sequences of one length in one group, the shortest first."""
+    for length in sorted({x.shape[1] for x, y in batches}):
+        group = [(x, y) for x, y in batches if x.shape[1] == length]
+        yield torch.cat([x for x, y in group]), torch.cat([y for x, y in group])
+
+
+batches = list(generate())
+tested = NUM_BATCHES // 5
+train = list(by_length(batches[: NUM_BATCHES - tested]))
+test = list(by_length(batches[NUM_BATCHES - tested : NUM_BATCHES]))
+'''
+
+
+def script(settings: Settings) -> str:
+    """The code of a script that makes the data of these settings."""
+    return (ANY_INDEX if query(settings.data) == "any" else FIXED_INDEX) + BY_LENGTH
+
+
 TASK = Task(
     name="recall",
     source=source,
@@ -268,4 +317,5 @@ TASK = Task(
     exam=exam,
     check=check,
     size=size,
+    script=script,
 )
