@@ -58,9 +58,13 @@ def find_error(network: Network, likely: Search | None = None) -> Search:
 
 @torch.inference_mode()
 def find_likely_error(network: Network, explored: int = EXPLORED) -> Search:
-    """The same in one direction, by likely pairs only: carry chains, repeated patterns, about `explored` states."""
+    """The same in one direction, by likely pairs only: carry chains, repeated patterns, about `explored` states.
+
+    What it finds is the same for any `explored`: where a chain or a pattern errs, all states are looked at for a
+    shorter pair.
+    """
     found = [error for streams in _likely() if (error := _first_error(network, streams)) is not None]
-    states, error = _explore(network, explored)
+    states, error = _explore(network, EXPLORED if found else explored)
     found += [] if error is None else [error]
     pair = _operands(min((_shortened(network, each) for each in found), key=len)) if found else None
     return Search(pair, 0, sum(len(streams.symbols) for streams in _likely()), LONGEST, states)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from models import Network, load, names
-from models.search import find_error, find_likely_error, is_wrong, number
+from models.search import FIRST_LOOK, find_error, find_likely_error, is_wrong, number
 from models.streams import carry_chains, columns, mixed
 from training.tasks import addition
 
@@ -63,6 +63,12 @@ def test_a_first_look_finds_what_errs_soon_and_says_how_far_it_looked() -> None:
     assert (short.pair, long.pair) == (None, None)
     assert short.exhaustive_length == long.exhaustive_length == 0
     assert 1000 <= short.states < long.states
+
+
+@pytest.mark.parametrize("name", names("addition"))
+def test_what_a_first_look_finds_is_as_short_as_what_is_found_at_all(name: str) -> None:
+    likely, search = find_likely_error(load(name), FIRST_LOOK), find_likely_error(load(name))
+    assert likely.pair in (search.pair, None)
 
 
 def test_streams_and_sums_are_those_of_the_task() -> None:
