@@ -93,9 +93,8 @@ def names(task: str | None = None) -> list[str]:
 
 
 def _find(name_or_path: str | Path) -> Path:
-    shipped = WEIGHTS / f"{name_or_path}.safetensors"
-    if shipped.is_file():
-        return shipped
+    if str(name_or_path) in names():
+        return WEIGHTS / f"{name_or_path}.safetensors"
     path = Path(name_or_path)
     if path.is_file():
         return path

@@ -111,7 +111,9 @@ def drawing() -> Input:
 def sample() -> Input:
     last = samples.count() - 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        number = st.number_input(f"Test image, 0 to {last:,}", 0, last, key="sample", bind="query-params", width=150)
+        number = st.number_input(
+            f"Test image, 0 to {last:,}", 0, last, key="sample", bind=frame.bound("sample"), width=150
+        )
         st.button("Random", icon=":material/shuffle:", on_click=pick_random, help="Take any test image")
     return kept(numbered_image(number, "The network reads {}."))
 

@@ -356,8 +356,11 @@ def show_upload() -> None:
         try:
             with st.spinner("Measuring it on the test data ..."):
                 run = upload(file.getvalue(), file.name)
-        except (ValueError, DataError, RunError, OSError) as error:
+        except (ValueError, DataError, RunError) as error:
             st.error(str(error))
+            return
+        except OSError as error:
+            st.error(runs.unwritable(error))
             return
         st.session_state["runs_uploaded"] = file.file_id
         st.session_state["runs_new"] = run
@@ -376,7 +379,15 @@ def show_active() -> None:
         st.caption(f"{waiting} {'run waits' if waiting == 1 else 'runs wait'} for a free core.")
 
 
-def screen() -> None:
+def in_training() -> bool:
+    """Whether any run trains or waits."""
+    return any(engine_state(run) in ACTIVE for run in runs.all_runs())
+
+
+def screen(polled: bool) -> None:
+    """All that may change while one looks. Where the first run begins or the last one ends, the page begins anew."""
+    if in_training() != polled:
+        st.rerun()
     every = entries()
     show_active()
     shown = filtered(every)
@@ -397,6 +408,6 @@ frame.page("Runs", "📈", "All that was trained here, and the shipped models: c
 if not runs.all_runs():
     st.markdown("Nothing has been trained here yet: open a task's tab *Train*. These are the shipped models.")
 choose_new()
-training = any(engine_state(run) in ACTIVE for run in runs.all_runs())
-st.fragment(run_every="2s" if training else None)(screen)()
+polled = in_training()
+st.fragment(run_every="2s" if polled else None)(screen)(polled)
 show_upload()

@@ -1,12 +1,15 @@
 """Shipped models and runs in one list: differences, curves, and weights that come from outside."""
 
 import csv
+import errno
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,6 +215,27 @@ def test_an_uploads_odd_curves_are_left_out(curves: object, tmp_path: Path) -> N
 def test_an_upload_that_is_no_safetensors_file_is_refused(content: bytes) -> None:
     with pytest.raises(WeightsError, match=r"photo\.safetensors is not a readable safetensors file"):
         upload(content, "photo.safetensors")
+
+
+def test_an_upload_whose_answers_are_no_numbers_is_refused(tmp_path: Path) -> None:
+    network = load("addition-bce-h5")
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(parameter.sign() * 3e38)
+    save(network, tmp_path / "huge.safetensors")
+    with pytest.raises(WeightsError, match="is no number"):
+        upload((tmp_path / "huge.safetensors").read_bytes(), "huge.safetensors")
+    assert runs.all_runs() == []
+
+
+def test_an_upload_for_which_there_is_no_room_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("training.catalogue.save", full)
+    with pytest.raises(OSError, match="No space left"):
+        upload((WEIGHTS / "addition-bce-h5.safetensors").read_bytes(), "mine.safetensors")
+    assert list(runs.folder().glob("*/run.json")) == []
 
 
 def test_an_upload_for_other_inputs_is_refused(tmp_path: Path) -> None:

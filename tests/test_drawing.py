@@ -117,6 +117,13 @@ def test_simplifying_keeps_the_tip_of_a_line_that_turns_back() -> None:
     assert box([stroke]) == pytest.approx((100, 64, 200, 64), abs=1)
 
 
+def test_a_stroke_that_turns_back_very_often_is_simplified() -> None:
+    to_and_fro = [["L", 80 + 100 * (turn % 2), 100 + turn / 20] for turn in range(3000)]
+    path = [["M", 80, 100], *to_and_fro]
+    (stroke,) = from_canvas(canvas(path=path))
+    assert len(stroke.points) > 2500
+
+
 def test_simplifying_stays_within_the_tolerance() -> None:
     t = np.linspace(0, 6, 300)
     curve = np.stack([140 + 100 * np.cos(t), 140 + STRIP + 90 * np.sin(1.7 * t)], axis=1)

@@ -212,6 +212,21 @@ def test_a_run_that_was_interrupted_can_be_resumed() -> None:
 
 
 @pytest.mark.browser
+def test_a_run_that_is_resumed_is_followed_to_its_end(page: Page, server: live.Server) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNN_LAB_RUNS", str(server.runs))
+        run = runs.create(replace(QUICK.with_data(num_batches=2000), epochs=60), "resumed")
+        run.set_state("paused")
+    page.goto(f"{server.url}/runs?compare=resumed")
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.get_by_role("progressbar").first).to_be_visible()
+    expect(page.get_by_text("resumed is training:")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=30_000)
+    run.delete()
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize(
     ("name", "where"), [("digits-rnn-l2", "Digits"), ("recall-i4-h10", "Recall"), ("addition-mse-h2", "Addition")]
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from models import load, save
 from tests import pages
 from tests.pages import texts
 from training import runs
@@ -176,9 +177,23 @@ def test_a_link_may_go_beyond_a_sliders_end_and_nothing_is_lost_on_the_way_back(
         assert app.session_state[key] == within
 
 
-@pytest.mark.parametrize("given", ["many", "-5", "nan", "1e999", "9999999"])
+@pytest.mark.parametrize("given", ["many", "-5", "nan", "1e999", "9999999", "9" * 400])
 def test_a_link_with_no_such_size_gives_the_reports(given: str) -> None:
     assert opened("recall", train_recall_hidden_size=given).session_state["train_recall_hidden_size"] == 10
+
+
+@pytest.mark.parametrize("given", ["inf", "-1e999"])
+def test_a_link_with_infinitely_many_epochs_gives_the_reports(given: str) -> None:
+    assert opened("addition", train_addition_epochs=given).session_state["train_addition_epochs"] == 5
+
+
+def test_a_run_on_mnist_is_shown_where_mnist_is_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.create(replace(TASKS["digits"].defaults, hidden_size=4, num_layers=1), "reader")
+    save(load("digits-rnn"), run.best)
+    run.set_state("paused")
+    monkeypatch.setenv("RNN_LAB_DATA", str(tmp_path))
+    app = opened("digits", digits_run=run.name)
+    assert "train-images-idx3-ubyte can't be read (No such file or directory)." in texts(app)
 
 
 def test_what_is_trained_is_chosen_and_nothing_typed_is_lost() -> None:

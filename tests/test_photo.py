@@ -36,14 +36,30 @@ def test_a_telephones_photo_is_turned_upright_and_shrunk() -> None:
     assert read[100, 160, 0] > 250 > 5 > read[500, 160, 0]
 
 
-def test_sixteen_bit_greys_and_palettes_are_read() -> None:
-    deep = Image.fromarray(np.full((9, 9), 65535, np.uint16))
-    file = io.BytesIO()
-    deep.save(file, "PNG")
-    assert photo.read(file.getvalue())[..., :3].min() == 255
+def test_sixteen_bit_greys_keep_their_shades() -> None:
+    deep = np.full((9, 9), 60_000, np.uint16)
+    deep[4] = 8000
+    grey = photo.read(encode(deep, "PNG"))[..., 0]
+    assert (grey[4].max(), grey[0].min()) == (8000 >> 8, 60_000 >> 8)
+
+
+def test_a_palette_is_read() -> None:
     file = io.BytesIO()
     Image.new("P", (9, 9)).save(file, "PNG")
     assert photo.read(file.getvalue()).shape == (9, 9, 4)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of such data
+def test_a_photo_whose_exif_data_are_damaged_is_read_all_the_same() -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a telephone"
+    whole = encode(np.zeros((64, 64, 3), np.uint8), "JPEG", exif=exif)
+    begin, random = whole.index(b"Exif"), np.random.default_rng(0)
+    end = begin - 2 + int.from_bytes(whole[begin - 2 : begin], "big")
+    for place, byte in zip(random.integers(begin + 6, end, 2000), random.integers(256, size=2000), strict=True):
+        damaged = bytearray(whole)
+        damaged[place] = byte
+        assert photo.read(bytes(damaged)).shape == (64, 64, 4)
 
 
 def huge_png() -> bytes:

@@ -21,6 +21,7 @@ from training.engine import Engine
 from training.fit import DivergedError, build, fit
 from training.metrics import LOSSES
 from training.runs import DAMAGED, Run, RunError
+from training.stacked import StackedProgress
 from training.task import Settings
 from training.tasks import TASKS
 from training.worker import NICENESS, _train, execute
@@ -434,18 +435,49 @@ def test_a_line_cut_off_by_a_crash_is_left_out() -> None:
     assert run.progress() == whole[:-1]
 
 
-@pytest.mark.parametrize("line", ["nonsense", "[]", "{}", '{"step": 1}', "\ufffd", '{"metrics": 3}'])
+@pytest.mark.parametrize(
+    "line", ["nonsense", "[]", "{}", '{"step": 1}', "\ufffd", '{"metrics": 3}', pytest.param("[" * 100_000, id="deep")]
+)
 def test_a_damaged_line_of_progress_is_left_out(line: str) -> None:
     run = runs.create(QUICK, "damaged")
     execute(run)
     whole = run.progress()
+    odd = [{"step": "one"}, {"step": 1.5}, {"metrics": {"bit_accuracy": None}}, {"train_loss": float("nan")}]
     with (run.folder / "progress.jsonl").open("a") as file:
-        file.write(f"{line}\n{json.dumps(whole[0].to_dict() | {'step': 'one'})}\n")
+        file.write("\n".join([line, *(json.dumps(whole[0].to_dict() | each) for each in odd)]) + "\n")
     run.append(whole[-1])
     assert run.progress() == [*whole, whole[-1]]
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "", '{"state": "flying"}', '{"state": ["queued"]}'])
+def test_the_progress_of_many_seeds_is_read_with_those_that_diverged_and_without_damaged_lines() -> None:
+    run = runs.create(QUICK, "many", seeds=2)
+    whole = StackedProgress(1, 2, 1, [0.5, float("nan")], [0.6, 0.7], {"bit_accuracy": [0.5, 0.6]}, 1.0)
+    run.append_seeds(whole)
+    odd = [{"metrics": {"bit_accuracy": [0.5]}}, {"train_loss": [None, 1.0]}, {"metrics": {}}, {"step": 3}]
+    with (run.folder / "seeds.jsonl").open("a") as file:
+        file.write("\n".join(json.dumps(whole.to_dict() | each) for each in odd) + "\n")
+    (read,) = run.seeds_progress()
+    assert repr(read) == repr(whole)  # NaN is not equal to itself
+
+
+def test_a_folder_in_the_place_of_its_progress_is_no_progress() -> None:
+    run = runs.create(QUICK, "odd")
+    (run.folder / "progress.jsonl").mkdir()
+    assert run.progress() == []
+
+
+@pytest.mark.parametrize("seeds", ["x", 2.5, 0, -1, 10_000])
+def test_a_run_of_no_number_of_seeds_is_left_out(seeds: object) -> None:
+    run = runs.create(QUICK, "odd")
+    facts = json.loads((run.folder / "run.json").read_text())
+    (run.folder / "run.json").write_text(json.dumps(facts | {"seeds": seeds}))
+    assert runs.all_runs() == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{}", "[]", "", '{"state": "flying"}', '{"state": ["queued"]}', pytest.param("[" * 100_000, id="deep")],
+)
 def test_a_run_whose_status_is_damaged_has_failed_and_can_be_resumed(engine: Engine, content: str) -> None:
     run = runs.create(QUICK, "damaged")
     (run.folder / "status.json").write_text(content)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.task import DataError
-from training.tasks import digits, samples, sklearn_digits
+from training.tasks import TASKS, digits, samples, sklearn_digits
 
 
 def idx(path: Path, array: np.ndarray) -> None:
@@ -62,6 +62,19 @@ def test_images_that_are_missing_from_their_file_are_told(small_mnist: np.ndarra
 
 
 @pytest.mark.skipif(not digits.available(), reason="MNIST is not on this machine (set RNN_LAB_DATA)")
+def test_images_that_are_cut_off_are_told(small_mnist: np.ndarray) -> None:
+    path = digits.raw_folder() / samples.IMAGES
+    path.write_bytes(path.read_bytes()[: -2 * 28 * 28])
+    with pytest.raises(DataError, match="not whole"):
+        samples.count()
+
+
+@pytest.mark.usefixtures("without_mnist")
+def test_without_mnist_there_is_nothing_to_validate_on() -> None:
+    with pytest.raises(DataError, match="train-images-idx3-ubyte can't be read"):
+        samples.validation(TASKS["digits"].defaults, 3)
+
+
 def test_they_are_the_images_that_torchvision_reads() -> None:
     images, labels = digits.mnist(train=False)
     assert samples.count() == len(images)

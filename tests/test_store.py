@@ -166,6 +166,12 @@ def test_a_card_that_is_no_card_is_refused(tmp_path: Path, card: str) -> None:
     refused(path, "card")
 
 
+def test_a_path_is_that_file_and_no_other(tmp_path: Path) -> None:
+    saved(tmp_path / "net", hidden_size=3)
+    saved(tmp_path / "net.safetensors", hidden_size=4)
+    assert load(str(tmp_path / "net")).hidden_size == 3
+
+
 def test_names_are_in_natural_order() -> None:
     recall = [name for name in names("recall") if name.startswith("recall-i")]
     assert recall == sorted(recall, key=lambda name: [int(part[1:]) for part in name.split("-")[1:]])

@@ -4,10 +4,11 @@ import csv
 import io
 import itertools
 import math
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from training.card import card as new_card
 from training.estimate import check_data, num_parameters
 from training.fit import Progress
 from training.options import change, options, value
-from training.runs import Run
+from training.runs import Run, RunError
 from training.task import DataError, Settings
 from training.tasks import TASKS
 
@@ -165,7 +166,8 @@ def upload(content: bytes, name: str) -> Run:
     """Take a weights file from outside in as a finished run, measured anew on our own test data.
 
     The file is data from a stranger: the network, and every setting that its card names, are checked; its metrics are
-    not believed. Raises WeightsError or ValueError, in one sentence, for a file that does not fit.
+    not believed. Raises WeightsError or ValueError, in one sentence, for a file that does not fit, and OSError or
+    RunError where the disk can't be written; then nothing is left behind.
     """
     if len(content) > LARGEST_UPLOAD:
         raise WeightsError(f"{name} is larger than {LARGEST_UPLOAD // 1024**2} MB, which no network of this lab is.")
@@ -176,13 +178,19 @@ def upload(content: bytes, name: str) -> Run:
     settings, curves = checked(network.card, name), _curves(network.card)
     with measuring(settings, name):
         about = new_card(network, settings, curves, command="uploaded")
+    if not all(map(math.isfinite, about["metrics"].values())):
+        raise WeightsError(f"{name}: what this network answers is no number, so it can't be used.")
     about |= {key: network.card[key] for key, known in HISTORY.items() if network.card.get(key) in known}
     network.card = {key: network.card[key] for key in CALIBRATION if key in network.card} | about
     run = runs.create(settings, runs.tidy(Path(name).stem))
-    for progress in curves:
-        run.append(progress)
-    save(network, run.weights)
-    run.set_state("finished")
+    try:
+        for progress in curves:
+            run.append(progress)
+        save(network, run.weights)
+        run.set_state("finished")
+    except (OSError, RunError):
+        shutil.rmtree(run.folder, ignore_errors=True)  # else something is left that one could resume
+        raise
     return run
 
 
@@ -229,21 +237,7 @@ def measuring(settings: Settings, name: str) -> Iterator[None]:
 def _curves(about: dict[str, Any]) -> list[Progress]:
     """The learning curves on a card, or none where they are not what they should be."""
     lines = about.get("curves")
-    expected = {field.name for field in fields(Progress)}
     if not isinstance(lines, list) or len(lines) > MOST_PROGRESS:
         return []
-    if not all(isinstance(line, dict) and set(line) == expected and _makes_sense(line) for line in lines):
-        return []
-    return [Progress(**line) for line in lines]
-
-
-def _makes_sense(line: dict[str, Any]) -> bool:
-    """Whether all values of a progress are finite numbers in their ranges, and the metrics fractions."""
-    metrics = line["metrics"]
-    if not isinstance(metrics, dict) or not metrics or not all(isinstance(name, str) for name in metrics):
-        return False
-    numbers = [*metrics.values(), *(number for name, number in line.items() if name != "metrics")]
-    if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
-        return False
-    in_order = 1 <= line["step"] <= line["steps"] and line["epoch"] >= 1 and line["seconds"] >= 0
-    return in_order and all(0 <= share <= 1 for share in metrics.values())
+    curves = [Progress.read(line) for line in lines]
+    return [] if None in curves else curves

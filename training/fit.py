@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,25 @@ class Progress:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a line of JSON."""
         return asdict(self)
+
+    @classmethod
+    def read(cls, values: Any) -> "Progress | None":
+        """The progress of which `to_dict` gave these values; None for any that make no sense: files may be damaged.
+
+        All numbers are finite and in their ranges, and there is at least one metric, each a fraction.
+        """
+        if not isinstance(values, dict) or values.keys() != {field.name for field in fields(cls)}:
+            return None
+        metrics = values["metrics"]
+        if not isinstance(metrics, dict) or not metrics or not all(isinstance(name, str) for name in metrics):
+            return None
+        numbers = [*metrics.values(), *(number for name, number in values.items() if name != "metrics")]
+        if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+            return None
+        counts = [values[name] for name in ("step", "steps", "epoch")]
+        in_order = 1 <= values["step"] <= values["steps"] and values["epoch"] >= 1 and values["seconds"] >= 0
+        whole = all(type(count) is int for count in counts)
+        return cls(**values) if whole and in_order and all(0 <= share <= 1 for share in metrics.values()) else None
 
     def merit(self) -> tuple[float, float]:
         """What is better on validation data is larger: the task's first metric, then a smaller loss."""

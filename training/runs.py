@@ -15,11 +15,11 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -28,6 +28,7 @@ from models.network import Network
 from models.store import load, names
 from training.fit import Progress
 from training.options import change
+from training.seeds import check_seeds
 from training.stacked import StackedProgress
 from training.task import Settings
 from training.tasks import TASKS
@@ -92,6 +93,7 @@ class Run:
         """Whether its folder says what it trains."""
         try:
             change(self.settings, {})  # which checks each of them
+            check_seeds(self.settings, len(self.seeds))
             return isinstance(self.name, str) and bool(self.name)
         except (RunError, AttributeError, KeyError, TypeError, ValueError):
             return False
@@ -286,33 +288,25 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text())
         if not isinstance(content, dict):
             raise ValueError("not an object")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"The run {path.parent.name} is not there any more, or its {path.name} is damaged.") from error
     return content
 
 
 def _read_lines(path: Path, kind: type[Line]) -> list[Line]:
-    """The lines of a file, one progress each, without those that are damaged; none where there is no file."""
+    """The lines of a file, one progress each, without those that are damaged; none where no file can be read."""
     try:
         lines = path.read_text(errors="replace").split("\n")[:-1]
-    except FileNotFoundError:
+    except OSError:
         return []
-    types = {field.name: get_origin(field.type) or field.type for field in fields(kind)}
-    return [kind(**values) for values in map(_parsed, lines) if _fits(values, types)]
+    return [progress for line in lines if (progress := kind.read(_parsed(line))) is not None]
 
 
 def _parsed(line: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # the last: thousands of brackets
         return None
-
-
-def _fits(values: Any, types: dict[str, type]) -> bool:
-    """Whether a line holds a value of each of these types, under these names, and at least one metric."""
-    if not isinstance(values, dict) or values.keys() != types.keys() or not values["metrics"]:
-        return False
-    return all(isinstance(values[name], (int, float) if of is float else of) for name, of in types.items())
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

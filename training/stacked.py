@@ -10,7 +10,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -149,6 +149,21 @@ class StackedProgress:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a line of JSON."""
         return asdict(self)
+
+    @classmethod
+    def read(cls, values: Any) -> "StackedProgress | None":
+        """The progress of which `to_dict` gave these values; None for any that make no sense: files may be damaged."""
+        if not isinstance(values, dict) or values.keys() != {field.name for field in fields(cls)}:
+            return None
+        metrics = values["metrics"]
+        if not isinstance(metrics, dict) or not metrics:
+            return None
+        of_seeds = [values["train_loss"], values["validation_loss"], *metrics.values()]
+        if not all(isinstance(each, list) and each and len(each) == len(of_seeds[0]) for each in of_seeds):
+            return None
+        counts = all(type(values[name]) is int for name in ("step", "steps", "epoch"))
+        numbers = all(type(number) in (int, float) for each in [*of_seeds, [values["seconds"]]] for number in each)
+        return cls(**values) if counts and numbers and 1 <= values["step"] <= values["steps"] else None
 
 
 def build_stacked(settings: Settings, seeds: Sequence[int]) -> StackedNetwork:

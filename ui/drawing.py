@@ -103,14 +103,23 @@ def _flatten(commands: list[list[Any]]) -> np.ndarray:
 
 def _simplify(points: np.ndarray) -> np.ndarray:
     """The fewest of these points whose line stays within TOLERANCE of all (Douglas and Peucker, 1973)."""
-    if len(points) < 3:
-        return points
-    start, along = points[0], points[-1] - points[0]
-    offsets = points - start
-    # to the piece between the ends, not to the whole line through them: a pen that turns back leaves a tip beyond it
+    kept = {0, len(points) - 1}
+    pieces = [(0, len(points) - 1)]  # not by recursion: a stroke may turn back more often than Python goes deep
+    while pieces:
+        first, last = pieces.pop()
+        distances = _distances(points[first : last + 1])
+        farthest = first + int(distances.argmax())
+        if distances.max() > TOLERANCE:
+            kept.add(farthest)
+            pieces += [(first, farthest), (farthest, last)]
+    return points[sorted(kept)]
+
+
+def _distances(points: np.ndarray) -> np.ndarray:
+    """How far each point is from the piece between the first and the last.
+
+    Not from the whole line through them: a pen that turns back leaves a tip beyond it.
+    """
+    along, offsets = points[-1] - points[0], points - points[0]
     share = (offsets @ along / max(along @ along, 1)).clip(0, 1)
-    distances = np.hypot(*(offsets - share[:, None] * along).T)
-    farthest = int(distances.argmax())
-    if distances[farthest] <= TOLERANCE:
-        return points[[0, -1]]
-    return np.concatenate([_simplify(points[: farthest + 1])[:-1], _simplify(points[farthest:])])
+    return np.hypot(*(offsets - share[:, None] * along).T)

@@ -1,6 +1,9 @@
 """The frame around every page: the browser tab, the menu, the title, and the link that reproduces the screen."""
 
 import gc
+import math
+from contextlib import suppress
+from typing import Literal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -54,6 +57,17 @@ def _settle(title: str) -> None:
 def problem(sentence: str) -> None:
     """What is wrong with what was typed, or came with a link, and what to do; it may hold some of that."""
     st.markdown(f":red[:material/error: {escaped(sentence)}]")
+
+
+def bound(key: str) -> Literal["query-params"] | None:
+    """How to bind a field for numbers to the page's address: not at all where that holds an infinite one.
+
+    No field can hold it, and Streamlit fails to say so.
+    """
+    with suppress(ValueError):  # what is no number at all Streamlit leaves out by itself
+        if math.isinf(float(st.query_params.get(key, 0))):
+            return None
+    return "query-params"
 
 
 @st.fragment

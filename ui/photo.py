@@ -27,7 +27,7 @@ def read(content: bytes) -> np.ndarray:
                 f"{MAX_PIXELS // 1_000_000} million are the most."
             )
         photo.draft("RGB", (SIDE, SIDE))  # lets a JPEG be decoded smaller, which is several times faster
-        photo = ImageOps.exif_transpose(photo).convert("RGBA")
+        photo = _in_bytes(_upright(photo)).convert("RGBA")
     except Image.DecompressionBombError as error:
         raise PhotoError(f"The photo is too large: {MAX_PIXELS // 1_000_000} million pixels are the most.") from error
     except UnidentifiedImageError as error:
@@ -38,3 +38,19 @@ def read(content: bytes) -> np.ndarray:
         raise PhotoError("The photo is damaged and can't be read.") from error
     photo.thumbnail((SIDE, SIDE))
     return np.asarray(photo)
+
+
+def _upright(photo: Image.Image) -> Image.Image:
+    """The photo, turned as its EXIF data say; as it lies, where those are damaged."""
+    photo.load()
+    try:
+        return ImageOps.exif_transpose(photo)
+    except Exception:  # a stranger's bytes: Pillow raises whatever its parser of them stumbles upon
+        return photo
+
+
+def _in_bytes(photo: Image.Image) -> Image.Image:
+    """The photo with a byte for each value: Pillow would cut greys of 16 bits off at 255."""
+    if photo.mode.startswith("I"):
+        return Image.fromarray((np.asarray(photo) >> 8).clip(0, 255).astype(np.uint8))
+    return photo

@@ -16,8 +16,9 @@ from training.options import change, options, value
 from training.pretrain import recipes, report_figure
 from training.runs import ENDED, RESUMABLE, Run, RunError
 from training.seeds import MOST_SEEDS, check_seeds, is_small
-from training.task import Option, Settings, Task
+from training.task import DataError, Option, Settings, Task
 from training.tasks import TASKS
+from ui import frame
 from ui.background import ACTIVE, announce, engine, engine_state, follow, is_undone, standing
 from ui.charts import learning_curves
 from ui.seeds import show_seeds
@@ -147,6 +148,7 @@ def _widget(task: Task, option: Option, default: Any) -> Any:
     if end and not _goes_beyond(key, end):
         step = 1 if kind is int else end / 100
         return st.slider(label, kind(option.low), kind(end), default, step, width=170, **common)
+    common["bind"] = frame.bound(key)
     looks = {} if kind is int else {"format": "%g", "step": 10 ** _magnitude(default)}
     return st.number_input(label, kind(option.low), kind(option.high), default, width=140, **looks, **common)
 
@@ -373,3 +375,5 @@ def _watch(run: Run, watch: Watch) -> None:
         watch(run.settings, load(run.best))
     except WeightsError:
         st.caption("The best network so far could not be read.")
+    except DataError as error:
+        st.caption(str(error))

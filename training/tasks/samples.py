@@ -12,7 +12,8 @@ from training.task import DataError, Settings
 from training.tasks import digits, sklearn_digits
 
 IMAGES, LABELS = digits.FILES[2:]
-IMAGE_HEADER, LABEL_HEADER = 16, 8  # bytes before the first value of an IDX file (yann.lecun.com/exdb/mnist)
+# Bytes before the first value of an IDX file, and where it says how many items it holds (yann.lecun.com/exdb/mnist).
+IMAGE_HEADER, LABEL_HEADER, COUNT_AT = 16, 8, 4
 PIXELS = digits.SIDE**2
 MNIST_SOURCE = "MNIST"
 
@@ -30,8 +31,8 @@ def count() -> int:
     """How many samples there are: their numbers run from 0 to one less. Raises DataError like `sample`."""
     if not digits.available():
         return len(sklearn_digits.raw()[1])
-    images = (_raw(IMAGES).stat().st_size - IMAGE_HEADER) // PIXELS
-    if images < 1:
+    images = int.from_bytes(_read(IMAGES, COUNT_AT, 4).tobytes(), "big")
+    if _raw(IMAGES).stat().st_size != IMAGE_HEADER + images * PIXELS or not images:
         raise _not_whole(IMAGES)
     return images
 
@@ -52,7 +53,10 @@ def sample(number: int) -> Sample:
 
 
 def validation(settings: Settings, count: int) -> list[Sample]:
-    """The first `count` images on which a run with these settings is validated, and not trained."""
+    """The first `count` images on which a run with these settings is validated, and not trained.
+
+    Raises DataError like `sample`, and where MNIST is not at hand.
+    """
     if digits.dataset(settings) == "sklearn":
         (x, y), *_ = digits.load_data(settings).validation.groups
         return [Sample(x[n].numpy(), int(y[n]), sklearn_digits.SOURCE) for n in range(count)]
@@ -69,9 +73,13 @@ def _raw(name: str) -> Path:
 
 
 def _read(name: str, start: int, size: int) -> np.ndarray:
-    with _raw(name).open("rb") as file:
-        file.seek(start)
-        content = file.read(size)
+    """So many bytes of one of MNIST's files. Raises DataError where it has no more, or can't be read."""
+    try:
+        with _raw(name).open("rb") as file:
+            file.seek(start)
+            content = file.read(size)
+    except OSError as error:
+        raise DataError(f"MNIST's file {_raw(name)} can't be read ({error.strerror}).") from error
     if len(content) < size:
         raise _not_whole(name)
     return np.frombuffer(content, np.uint8)
