@@ -69,10 +69,8 @@ class _Map:
     """The map from the states before a time step to those after it, (N, S) to (N, S): S is H, of an LSTM 2 H."""
 
     def __init__(self, network: Network, x: Tensor, layer: int, backward: int) -> None:
-        suffix = f"l{layer}" + ("_reverse" if backward else "")
         weight_ih, self.weight_hh, bias_ih, self.bias_hh = (
-            getattr(network.recurrent, f"{name}_{suffix}").detach().double()
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            each.detach().double() for each in network.parameters_of(layer, backward)
         )
         self.from_input = weight_ih @ x + bias_ih
         self.cell, self.parts = network.cell, 2 if network.cell == "lstm" else 1

@@ -87,6 +87,10 @@ class Network(nn.Module):
             return last
         return torch.cat([last[:, : self.hidden_size], output[:, 0, self.hidden_size :]], dim=1)
 
+    def parameters_of(self, layer: int, backward: int = 0) -> list[Tensor]:
+        """PyTorch's weight_ih, weight_hh, bias_ih and bias_hh of one layer, in the one direction or the other."""
+        return self.recurrent.all_weights[layer * self.num_directions + backward]
+
     def num_parameters(self) -> int:
         """How many numbers training adjusts."""
         return sum(parameter.numel() for parameter in self.parameters())

@@ -42,9 +42,8 @@ class Adder:
     """
 
     def __init__(self, network: Network) -> None:
-        layer = network.recurrent
-        parameters = layer.weight_ih_l0, layer.bias_ih_l0, layer.weight_hh_l0, layer.bias_hh_l0
-        self.weight_ih, self.bias_ih, self.weight_hh, self.bias_hh = (each.detach().double() for each in parameters)
+        parameters = (each.detach().double() for each in network.parameters_of(0))
+        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh = parameters
         self.weight, self.bias = (each.detach().double() for each in (network.linear.weight, network.linear.bias))
         self.cell = network.cell
         self.state_size = network.hidden_size * (2 if network.cell == "lstm" else 1)

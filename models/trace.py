@@ -100,15 +100,12 @@ def run_direction(
     PyTorch's equations (documentation of torch.nn.RNN, GRU and LSTM), one time step after the other. `nudges` (T, H)
     are added to the hidden states as they arise: the gradient with respect to them is that with respect to the states.
     """
-    suffix = f"l{layer}" + ("_reverse" if backward else "")
-    parameter = {name: getattr(network.recurrent, f"{name}_{suffix}") for name in ("weight_hh", "bias_hh")}
-    from_input = F.linear(
-        x, getattr(network.recurrent, f"weight_ih_{suffix}"), getattr(network.recurrent, f"bias_ih_{suffix}")
-    )
+    weight_ih, weight_hh, bias_ih, bias_hh = network.parameters_of(layer, backward)
+    from_input = F.linear(x, weight_ih, bias_ih)
     h = c = torch.zeros(network.hidden_size)
     steps: list[dict[str, Tensor]] = []
     for t in reversed(range(len(x))) if backward else range(len(x)):
-        from_state = F.linear(h, parameter["weight_hh"], parameter["bias_hh"])
+        from_state = F.linear(h, weight_hh, bias_hh)
         states = STEPS[network.cell](from_input[t], from_state, h, c)
         if nudges is not None:
             states["hidden"] = states["hidden"] + nudges[t]

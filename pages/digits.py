@@ -37,6 +37,7 @@ ROWS = [str(row) for row in range(1, digits.SIDE + 1)]
 TABS = ("Look inside", "All models on this drawing", "Train", "How it works")
 DEFAULT_MODEL = "digits-best"
 SHIPPED = [DEFAULT_MODEL, *(name for name in recipes() if name in names("digits") and name != DEFAULT_MODEL)]
+LARGEST_PHOTO = 20  # MB: more than a telephone's camera makes
 WATCHED = 10  # validation images on which one sees a network learn
 
 # Three columns where there is room: draw, belief, answer. On a phone one under the other: draw, answer, belief.
@@ -124,7 +125,9 @@ def photograph() -> Input:
         ["png", "jpg", "jpeg"],
         key="digits_upload",
         on_change=take_photo,
-        help="It stays on this computer, and the link to this page does not carry it.",
+        max_upload_size=LARGEST_PHOTO,
+        help="It goes to the computer on which this lab runs, and is kept there only while this page is open; the link "
+        "to this page does not carry it.",
     )
     content = st.session_state.get("digits_photo")
     if content is None:
@@ -138,7 +141,7 @@ def photograph() -> Input:
     return kept(Input(image, "The network reads your photo."))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(max_entries=2, show_spinner=False, scope="session")
 def prepared_photo(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """The photo's pixels and what the network sees of it; raises PhotoError."""
     pixels = photo.read(content)

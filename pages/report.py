@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from models import CELLS
 from training import claims, reported
 from training.claims import interval, percent
 from training.experiments import index_cells
@@ -290,7 +291,7 @@ def show_addition(found: dict[str, Any]) -> None:
     numbers(
         [
             (
-                f"{claims.NAMES[each['cell']]}, {each['hidden_size']} hidden units, {each['loss'].upper()}",
+                f"{each['cell'].upper()}, {each['hidden_size']} hidden units, {each['loss'].upper()}",
                 percent(reported.ADDITION[each["hidden_size"], each["loss"]]),
                 interval(mean(each["test"])),
             )
@@ -303,7 +304,7 @@ def show_addition(found: dict[str, Any]) -> None:
     links = of_rows(found["rows"], adder_name)
     figure(found, "addition_figure", "Bit accuracy by cell, hidden units and loss", links)
     with st.container(horizontal=True):
-        cell = choice("Cell", ["lstm", "gru", "rnn"], "report_cell", claims.NAMES)
+        cell = choice("Cell", list(reversed(CELLS)), "report_cell", {cell: cell.upper() for cell in CELLS})
         loss = choice("Loss", ["bce", "mse"], "report_loss", {"bce": "BCE", "mse": "MSE"})
     rows = [each for each in found["rows"] if (each["cell"], each["loss"]) == (cell, loss)]
     links = of_rows(rows, units_name)
@@ -333,7 +334,7 @@ frame.page("Report", "🧪", "A lab report drew conclusions from one run each. H
 st.html(STYLE)
 with st.container(key="report"):
     st.markdown(
-        "Each conclusion of the report is put to a test on networks trained from many seeds, by "
+        "Each conclusion of the report is put to a test on networks trained from several seeds each, by "
         "`python -m training report`. Dots are means, thick bars their 95 % intervals. Where seeds lie beyond those, "
         "thin bars reach from the worst to the best; where the report names a value, it is a hollow diamond."
     )

@@ -200,10 +200,9 @@ def show_actions_of_one(entry: Entry) -> None:
     if entry.weights is not None:
         about = card(entry.weights)
         file = entry.name.replace(" ", "-")
-        show_download("Weights", entry.weights.read_bytes(), f"{file}.safetensors")
+        show_download("Weights", entry.weights.read_bytes, f"{file}.safetensors")  # read when it is asked for
         show_download("Card (JSON)", json.dumps(about, indent=1), f"{file}.json")
         show_script(about, file)
-    if entry.weights is not None:
         show_link(entry)
 
 
@@ -239,11 +238,11 @@ def show_script(about: dict[str, Any], file: str) -> None:
     except ValueError as error:
         st.caption(str(error))
         return
-    about_it = "Trains this very model, to the same test accuracy, with nothing but PyTorch"
+    about_it = "Trains this very model, to the same test accuracy, with nothing but PyTorch and its data sets"
     show_download("PyTorch script", text, f"{file}.py", help=about_it)
 
 
-def show_download(what: str, content: bytes | str, file: str, **looks: Any) -> None:
+def show_download(what: str, content: bytes | str | Callable[[], bytes], file: str, **looks: Any) -> None:
     st.download_button(what, content, file, icon=":material/download:", on_click="ignore", **looks)
 
 

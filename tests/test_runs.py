@@ -61,7 +61,7 @@ def test_a_run_by_hand_leaves_weights_curves_and_a_card() -> None:
     assert (run.state(), run.name, run.settings) == ("queued", "my first", QUICK)
     execute(run)
     assert run.state() == "finished"
-    network = run.network()
+    network = load(run.weights)
     assert_same(network.state_dict(), trained_without_break(QUICK))
     assert [curve["step"] for curve in network.card["curves"]] == [progress.step for progress in run.progress()]
     assert network.card["metrics"]["bit_accuracy"] > 0.5
@@ -79,7 +79,7 @@ def test_pause_and_resume_give_the_same_weights(engine: Engine) -> None:
     if engine.state(run) == "paused":
         engine.submit(run)
     wait_for(lambda: engine.state(run) == "finished")
-    assert_same(run.network().state_dict(), trained_without_break(settings))
+    assert_same(load(run.weights).state_dict(), trained_without_break(settings))
     steps = [progress.step for progress in run.progress()]
     assert steps == sorted(set(steps))
     assert steps[-1] == run.progress()[-1].steps
@@ -106,7 +106,7 @@ def test_a_child_gives_way_to_the_server_and_stops_with_the_best_so_far(engine: 
     wait_for(lambda: engine.state(run) == "stopped")
     assert time.monotonic() - began < 10
     best = max(progress.metrics["bit_accuracy"] for progress in run.progress())
-    assert run.network().card["metrics"]["bit_accuracy"] == pytest.approx(best, abs=0.05)
+    assert load(run.weights).card["metrics"]["bit_accuracy"] == pytest.approx(best, abs=0.05)
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -204,7 +204,7 @@ def test_a_killed_worker_is_an_interrupted_run_that_resumes_to_the_same_weights(
     child.wait()
     assert (run.state(), engine.state(run)) == ("interrupted", "interrupted")
     execute(run)
-    assert_same(run.network().state_dict(), trained_without_break(settings))
+    assert_same(load(run.weights).state_dict(), trained_without_break(settings))
 
 
 SERVER = """
@@ -268,7 +268,7 @@ def test_a_full_disk_is_one_sentence_and_resumes_when_there_is_room(monkeypatch:
     assert run.message().startswith("The run could not be written to disk (No space left on device)")
     execute(run)
     assert run.state() == "finished"
-    assert_same(run.network().state_dict(), trained_without_break(QUICK))
+    assert_same(load(run.weights).state_dict(), trained_without_break(QUICK))
 
 
 def test_a_disk_that_takes_nothing_is_one_sentence_and_leaves_nothing_behind(
@@ -362,7 +362,7 @@ def test_a_run_that_is_renamed_while_it_trains_has_its_new_name_on_the_card(monk
     run = runs.create(QUICK, "old")
     monkeypatch.setattr("training.worker._train", lambda run: (Run(run.folder).rename("new"), _train(run)))
     execute(run)
-    assert run.network().card["name"] == "new"
+    assert load(run.weights).card["name"] == "new"
 
 
 def test_what_is_renamed_has_the_new_name_at_once() -> None:

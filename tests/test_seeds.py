@@ -46,13 +46,13 @@ def alone(settings: Settings) -> dict[str, torch.Tensor]:
 def test_a_run_keeps_the_seed_that_is_best_on_validation_data_and_says_which() -> None:
     run = runs.create(QUICK, seeds=3)
     execute(run)
-    last, card = run.seeds_progress()[-1], run.network().card
+    last, card = run.seeds_progress()[-1], load(run.weights).card
     best = best_seed(last)
     assert (run.state(), run.seeds, card["seed"], card["seeds_tried"]) == ("finished", SEEDS, SEEDS[best], 3)
     assert run.progress() == [median(each) for each in run.seeds_progress()]
     assert card["curves"] == [of_seed(each, best).to_dict() for each in run.seeds_progress()]
     for name, tensor in alone(replace(QUICK, seed=card["seed"])).items():
-        torch.testing.assert_close(run.network().state_dict()[name], tensor, atol=2e-4, rtol=2e-4)
+        torch.testing.assert_close(load(run.weights).state_dict()[name], tensor, atol=2e-4, rtol=2e-4)
 
 
 @pytest.mark.parametrize("taken", [1, 3])
@@ -171,8 +171,8 @@ def test_a_run_in_the_background_pauses_and_stops_with_its_best_seed() -> None:
     medians = [each.step for each in run.progress()]
     assert steps == sorted(set(steps))
     assert medians == steps[: len(medians)]  # an order may come between the two lines
-    assert run.network().card["seed"] in SEEDS
-    assert run.network().card["seeds_tried"] == 3
+    assert load(run.weights).card["seed"] in SEEDS
+    assert load(run.weights).card["seeds_tried"] == 3
 
 
 def test_the_command_line_trains_many_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

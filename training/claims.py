@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from models.network import CELLS
 from training import reported
 from training.statistics import SIGNIFICANT, Mean, Paired, mean, paired_together
 
@@ -178,8 +179,7 @@ def final_states_recall(results: Results) -> Claim:
     return Claim(text, of_comparison(comparison), f"{because}; {against('final', 'last', comparison)}.", T_TEST)
 
 
-CELLS, SIZES = ("rnn", "gru", "lstm"), (2, 5, 10)
-NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
+SIZES = (2, 5, 10)
 
 
 def _adders(results: Results, measure: Callable[[Row], list[float]], **wanted: Any) -> list[float]:
@@ -194,7 +194,7 @@ def mse_beats_bce(results: Results) -> Claim:
     """Section 3.3.4: at every hidden size."""
     found = paired_together(
         {
-            f"{NAMES[cell]} of {size}": (
+            f"{cell.upper()} of {size}": (
                 _adders(results, _bits, cell=cell, hidden_size=size, loss="mse"),
                 _adders(results, _bits, cell=cell, hidden_size=size, loss="bce"),
             )
@@ -225,7 +225,7 @@ def _listed(names: list[str]) -> str:
 def ten_is_perfect(results: Results) -> Claim:
     """Section 3.3.4: both losses reach 100 % with 10 hidden units."""
     shares = {
-        f"{NAMES[cell]}, {loss.upper()}": share(_adders(results, _bits, cell=cell, hidden_size=10, loss=loss))
+        f"{cell.upper()}, {loss.upper()}": share(_adders(results, _bits, cell=cell, hidden_size=10, loss=loss))
         for cell in CELLS
         for loss in ("bce", "mse")
     }
@@ -239,7 +239,7 @@ def bce_needs_more(results: Results) -> Claim:
     smallest = {loss: {cell: _smallest(results, cell, loss) for cell in CELLS} for loss in ("bce", "mse")}
     verdict = of_all(HOLDS if smallest["bce"][cell] > smallest["mse"][cell] else FAILS for cell in CELLS)
     said = "; ".join(
-        f"{NAMES[cell]}: BCE {_size(smallest['bce'][cell])}, MSE {_size(smallest['mse'][cell])}" for cell in CELLS
+        f"{cell.upper()}: BCE {_size(smallest['bce'][cell])}, MSE {_size(smallest['mse'][cell])}" for cell in CELLS
     )
     because = f"The smallest of the three sizes with which most seeds add the test sums without a wrong bit: {said}."
     return Claim("BCE needs a larger hidden size than MSE", verdict, because, COUNT)
@@ -267,7 +267,7 @@ def small_mse_generalises(results: Results) -> Claim:
         pairs |= {f"{cell} {size}": (small, each) for size, each in zip(SIZES[1:], large, strict=True)}
         generalises.append(of_share(share(small)))
         counts = ", ".join(f"{size}: {percent(share(v), 0)}" for size, v in zip(SIZES, (small, *large), strict=True))
-        shares.append(f"{NAMES[cell]} of {counts}")
+        shares.append(f"{cell.upper()} of {counts}")
     because = (
         f"Share of the seeds that add random numbers of {results['longest']} bits without a mistake: "
         f"{'; '.join(shares)}."

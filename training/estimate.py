@@ -7,7 +7,7 @@ from functools import cache
 import torch
 
 from models.network import Network
-from training.fit import precision
+from training.fit import network_of, precision
 from training.task import Settings
 from training.tasks import TASKS
 
@@ -61,20 +61,7 @@ def seconds(settings: Settings, seeds: int = 1) -> float:
 def num_parameters(settings: Settings) -> int:
     """How many numbers a network with these settings trains."""
     with torch.device("meta"):  # nothing is allocated
-        return _network(settings).num_parameters()
-
-
-def _network(settings: Settings) -> Network:
-    task = TASKS[settings.task]
-    return Network(
-        task.input_size,
-        task.output_size,
-        cell=settings.cell,
-        hidden_size=settings.hidden_size,
-        num_layers=settings.num_layers,
-        bidirectional=settings.bidirectional,
-        readout=settings.readout,
-    )
+        return network_of(settings).num_parameters()
 
 
 @cache

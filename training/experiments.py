@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from models.network import CELLS
 from training.fit import build, fit
 from training.metrics import evaluate
 from training.pretrain import recipes
@@ -80,7 +81,7 @@ def index_cells(seeds: int) -> list[Cell]:
 
 def addition_cells(seeds: int) -> list[Cell]:
     """Section 3.3: 2, 5 and 10 hidden units and both losses; the report does not say which cell, so all three."""
-    axes = {"cell": ("rnn", "gru", "lstm"), "hidden_size": (2, 5, 10), "loss": ("bce", "mse")}
+    axes = {"cell": tuple(CELLS), "hidden_size": (2, 5, 10), "loss": ("bce", "mse")}
     return [_stacked(settings, seeds) for settings in grid(TASKS["addition"].defaults, axes)]
 
 

@@ -84,20 +84,25 @@ class Progress:
 
 def build(settings: Settings) -> Network:
     """An untrained network as the settings say; the same seed gives the same initial weights."""
-    task = TASKS[settings.task]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = Network(
-            task.input_size,
-            task.output_size,
-            cell=settings.cell,
-            hidden_size=settings.hidden_size,
-            num_layers=settings.num_layers,
-            bidirectional=settings.bidirectional,
-            readout=settings.readout,
-        )
+        network = network_of(settings)
     _raise_forget_bias(network, settings.forget_bias)
     return network
+
+
+def network_of(settings: Settings) -> Network:
+    """A network of the size and kind that the settings name, with weights as PyTorch makes them."""
+    task = TASKS[settings.task]
+    return Network(
+        task.input_size,
+        task.output_size,
+        cell=settings.cell,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        bidirectional=settings.bidirectional,
+        readout=settings.readout,
+    )
 
 
 @torch.no_grad()

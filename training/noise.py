@@ -30,20 +30,17 @@ def noisy_logits(network: Network, x: Tensor, largest: float, generator: torch.G
     for layer in range(network.num_layers):
         directions = [_direction(network, sequence, layer, largest, generator)]
         if network.bidirectional:
-            backwards = _direction(network, sequence.flip(1), layer, largest, generator, "_reverse")
+            backwards = _direction(network, sequence.flip(1), layer, largest, generator, backward=1)
             directions.append(backwards.flip(1))
         sequence = torch.cat(directions, dim=-1)
     return network.linear(sequence).squeeze(-1)
 
 
 def _direction(
-    network: Network, x: Tensor, layer: int, largest: float, generator: torch.Generator, suffix: str = ""
+    network: Network, x: Tensor, layer: int, largest: float, generator: torch.Generator, backward: int = 0
 ) -> Tensor:
     """The disturbed hidden states (batch, time, H) of one layer in one direction."""
-    weight_ih, weight_hh, bias_ih, bias_hh = (
-        getattr(network.recurrent, f"{name}_l{layer}{suffix}")
-        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    )
+    weight_ih, weight_hh, bias_ih, bias_hh = network.parameters_of(layer, backward)
     from_input = F.linear(x, weight_ih, bias_ih)
     h = c = x.new_zeros(len(x), network.hidden_size)
     noise = (2 * torch.rand(x.shape[1], *h.shape, generator=generator) - 1).to(x.device) * largest

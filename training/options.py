@@ -8,6 +8,7 @@ from training.fit import SCHEDULES
 from training.task import Option, Settings, Task
 from training.tasks import TASKS
 
+LAST_SEED = 2**31 - 1
 EVERY_SCHEDULE = "; ".join(f"{name}: {meaning}" for name, meaning in SCHEDULES.items())
 
 
@@ -28,7 +29,7 @@ def options(task: Task) -> tuple[Option, ...]:
         Option("schedule", f"how the learning rate changes ({EVERY_SCHEDULE})", choices=tuple(SCHEDULES)),
         Option("gradient_clipping", "the largest norm the gradient may have; 0 for no limit", 0.0, 1000.0),
         Option("forget_bias", "added to an LSTM's forget gates at the start; above 0 it begins by keeping", 0.0, 10.0),
-        Option("seed", "decides the initial weights, the order of the batches and generated data", 0, 2**31 - 1),
+        Option("seed", "decides the initial weights, the order of the batches and generated data", 0, LAST_SEED),
         *task.options,
     )
 

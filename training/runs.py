@@ -24,8 +24,7 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from models.files import write_whole
-from models.network import Network
-from models.store import load, names
+from models.store import names
 from training.fit import Progress
 from training.options import change
 from training.seeds import check_seeds
@@ -186,10 +185,6 @@ class Run:
         if every := self.seeds_progress():
             kept = [json.dumps(progress.to_dict()) + "\n" for progress in every if progress.step <= step]
             write_whole(self.folder / "seeds.jsonl", "".join(kept).encode())
-
-    def network(self) -> Network:
-        """The trained network."""
-        return load(self.weights)
 
     def rename(self, name: str) -> None:
         """Give it another name that nothing else has. Raises RunError for any other, and for one that is no NAME."""

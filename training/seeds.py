@@ -5,12 +5,12 @@ import statistics
 from collections.abc import Callable
 
 from training.fit import SMALLEST_FOR_BFLOAT16, DivergedError, Progress
+from training.options import LAST_SEED
 from training.stacked import StackedProgress, check_stackable
 from training.task import Settings, Task
 from training.tasks import TASKS
 
 MOST_SEEDS = 64
-LAST_SEED = 2**31 - 1
 
 
 def is_small(task: Task) -> bool:

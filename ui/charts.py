@@ -29,7 +29,7 @@ def at(t: int, description: str) -> str:
     return f"{t}|{description}"
 
 
-def probability_bars(probabilities: np.ndarray, height: int = 240) -> dict[str, Any]:
+def probability_bars(probabilities: np.ndarray) -> dict[str, Any]:
     """Horizontal bars of class probabilities (classes,) in [0, 1]: the class on the left, its per cent on the right.
 
     A Vega-Lite specification: it is drawn with every answer, and only its data are new each time.
@@ -39,11 +39,11 @@ def probability_bars(probabilities: np.ndarray, height: int = 240) -> dict[str, 
         {"row": f"{number}|{percent(p)}", "class": number, "probability": p, "best": p == best}
         for number, p in enumerate(probabilities.tolist())
     ]
-    return _bars(height) | {"data": {"values": rows}}
+    return _bars() | {"data": {"values": rows}}
 
 
 @cache
-def _bars(height: int) -> dict[str, Any]:
+def _bars() -> dict[str, Any]:
     """The bars without their data, which Altair takes 20 ms to work out."""
 
     # Both stand on axes, because the theme colours an axis but leaves text marks black, in the dark too.
@@ -60,12 +60,10 @@ def _bars(height: int) -> dict[str, Any]:
         tooltip=[alt.Tooltip("class:O"), alt.Tooltip("probability:Q", format=".2%")],
     )
     layers = bars.mark_bar().encode(y=rows("left", 0)) + bars.mark_bar(opacity=0).encode(y=rows("right", 1))
-    return readable(layers.resolve_axis(y="independent").properties(height=height)).properties(padding=0).to_dict()
+    return readable(layers.resolve_axis(y="independent").properties(height=240)).properties(padding=0).to_dict()
 
 
-def accuracy_lines(
-    table: pd.DataFrame, trained_length: int, chosen: str | None = None, height: int = 400
-) -> alt.LayerChart:
+def accuracy_lines(table: pd.DataFrame, trained_length: int, chosen: str | None = None) -> alt.LayerChart:
     """Accuracy against the operands' length: bit accuracy solid, whole-sum accuracy dashed, one colour per model.
 
     `table` has the columns model, length, bit_accuracy and sum_accuracy (fractions). A dotted rule stands at the
@@ -75,7 +73,7 @@ def accuracy_lines(
     x = alt.X("length:Q", title="bits of each number", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
     length = alt.Chart(pd.DataFrame({"length": [trained_length]}))
     trained = length.mark_rule(strokeDash=[2, 3], color="gray").encode(x=x)
-    return readable((_measure_lines(table, x, chosen) + trained + _pointer(table, x)).properties(height=height))
+    return readable((_measure_lines(table, x, chosen) + trained + _pointer(table, x)).properties(height=400))
 
 
 def _measure_lines(table: pd.DataFrame, x: alt.X, chosen: str | None) -> alt.Chart:
@@ -126,7 +124,7 @@ def _pointer(table: pd.DataFrame, x: alt.X) -> alt.Chart:
     )
 
 
-def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 320) -> alt.LayerChart:
+def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int]) -> alt.LayerChart:
     """Accuracy against the sequence's length; the trained lengths are shaded.
 
     `table` has the columns length and accuracy (fractions).
@@ -142,10 +140,10 @@ def accuracy_curve(table: pd.DataFrame, trained: tuple[int, int], height: int = 
         .mark_rect(opacity=0.15, clip=True)
         .encode(x=alt.X("start:Q", title="digits in the sequence", scale=ends), x2="end:Q")
     )
-    return readable((shade + lines).properties(height=height))
+    return readable((shade + lines).properties(height=320))
 
 
-def accuracy_map(table: pd.DataFrame, trained: tuple[int, int], height: int = 340) -> alt.LayerChart:
+def accuracy_map(table: pd.DataFrame, trained: tuple[int, int]) -> alt.LayerChart:
     """Accuracy as a colour for every length (to the right) and index (downwards); lines bound the trained lengths.
 
     `table` has the columns index, length and accuracy (fractions).
@@ -161,7 +159,7 @@ def accuracy_map(table: pd.DataFrame, trained: tuple[int, int], height: int = 34
     rectangles = alt.Chart(cells).mark_rect().encode(x=x, x2="right:Q", y=y, color=color, tooltip=tooltip)
     edges = pd.DataFrame({"length": [trained[0] - 0.5, trained[1] + 0.5]})
     lines = alt.Chart(edges).mark_rule(color="gray", strokeDash=[4, 3], size=2).encode(x="length:Q")
-    return readable((rectangles + lines).properties(height=height))
+    return readable((rectangles + lines).properties(height=340))
 
 
 def state_boxes(table: pd.DataFrame, size: int = 320) -> alt.LayerChart:
@@ -189,7 +187,6 @@ def learning_curves(
     against: str = "step",
     share: bool = False,
     reference: float | None = None,
-    height: int = 260,
 ) -> alt.LayerChart:
     """One measure of training runs against "step" (optimiser steps) or "seconds": a line for each series.
 
@@ -200,7 +197,7 @@ def learning_curves(
     y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format="%" if share else "~g"))
     series = list(dict.fromkeys(table["series"]))
     legend = alt.Legend(orient="bottom", columns=2, labelLimit=260) if len(series) > 1 else None
-    height += LEGEND_ROW * -(-len(series) // 2) if legend else 0  # a chart's height includes its legend
+    height = 260 + (LEGEND_ROW * -(-len(series) // 2) if legend else 0)  # a chart's height includes its legend
     color = alt.Color("series:N", title=None, scale=alt.Scale(domain=series), legend=legend)
     tooltip = [
         alt.Tooltip("series:N", title="curve"),
@@ -216,7 +213,7 @@ def learning_curves(
     return readable((lines + rule).properties(height=height))
 
 
-def seed_curves(table: pd.DataFrame, title: str, share: bool = False, height: int = 260) -> alt.LayerChart:
+def seed_curves(table: pd.DataFrame, title: str, share: bool = False) -> alt.LayerChart:
     """One measure of many seeds against the optimiser step: a thin line for each seed, a thick one for their median.
 
     `table` has the columns step, seed and value. With `share` values are fractions and stand in per cent.
@@ -228,10 +225,10 @@ def seed_curves(table: pd.DataFrame, title: str, share: bool = False, height: in
     thin = seeds.encode(x=x, y=y, detail="seed:N", tooltip=["seed:N", "step:Q", shown])
     medians = table.groupby("step", as_index=False)["value"].median()
     thick = alt.Chart(medians).mark_line(strokeWidth=4, point={"size": 40}).encode(x=x, y=y, tooltip=["step:Q", shown])
-    return readable(alt.layer(thin, thick).properties(height=height))
+    return readable(alt.layer(thin, thick).properties(height=260))
 
 
-def seed_dots(table: pd.DataFrame, title: str, height: int = 150) -> alt.Chart:
+def seed_dots(table: pd.DataFrame, title: str) -> alt.Chart:
     """Where the seeds stand: a dot for each on an axis of fractions, those of the same value on top of each other.
 
     `table` has the columns seed and value.
@@ -244,4 +241,4 @@ def seed_dots(table: pd.DataFrame, title: str, height: int = 150) -> alt.Chart:
     y = alt.Y("place:Q", title="seeds", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(domainMin=0))
     tooltip = ["seed:N", alt.Tooltip("value:Q", title=title, format=".2%")]
     dots = alt.Chart(binned).mark_circle(size=45, opacity=0.9).encode(x=x, y=y, tooltip=tooltip)
-    return readable(dots.properties(height=height))
+    return readable(dots.properties(height=150))

@@ -50,7 +50,7 @@ last layer had over all rows, and *softmax* makes probabilities of them: ${{p = 
 \tfrac{{1}}{{{rows}}} \sum_t h_t] + b)}}$. So what a unit saw early on counts even if its state has lost it since."""
 CALIBRATED = r"""
 
-**How sure?** After training all logits were divided by one number, the *temperature* {temperature:.2f}, chosen on
+**How sure?** In the end all logits were divided by one number, the *temperature* {temperature:.2f}, chosen on
 validation data, so that the network is as sure as it is right (Guo et al., 2017). It was shown scribbles, too, of which
 it learned that every digit is as likely as any other. Where the likeliest one is less probable than {threshold}, the
 page says that this does not look like a digit."""

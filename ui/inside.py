@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
-from models import Network, Trace, names, trace
+from models import CELLS, Network, Trace, names, trace
 from models.fixed_points import FixedPoint, fixed_points
 from models.gradients import gradients
 from models.occlusion import answers
@@ -235,7 +235,7 @@ def compared(reading: Reading) -> dict[str, Network]:
     if reading.others:
         return found | {label: network(name) for label, name in reading.others.items() if name != reading.name}
     settings = Settings.of(net.card)
-    for cell in ("rnn", "gru", "lstm"):
+    for cell in CELLS:
         found[f"{cell.upper()}, before training"] = build(replace(settings, cell=cell)).eval()
     return found
 
@@ -299,16 +299,13 @@ def show_what_if(reading: Reading) -> None:
     )
     layer, backward = place(reading)
     before, after = st.columns(2, gap="large")
+    livelier = np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))
+    order = np.sort(livelier[: MOST_UNITS[reading.direction]])
     for column, label, x in (
         (before, "The input as it is", reading.x),
         (after, chosen, variants[changed.index(chosen)].x),
     ):
         hidden = traced(reading.name, x).hidden[layer, backward]
-        order = np.sort(
-            np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))[
-                : MOST_UNITS[reading.direction]
-            ]
-        )
         with column:
             st.markdown(f"**{label}**: {told(answers(net, x[None])[0], net, reading.outputs)}")
             show_lanes(

@@ -49,9 +49,8 @@ def _before(states: np.ndarray, backward: int) -> np.ndarray:
 
 def _inside(network: Network, trace: Trace, layer: int, backward: int, unit: int) -> np.ndarray:
     """What a plain RNN's unit takes the tanh of at each time step (T,): W_ih x + b_ih + W_hh h + b_hh."""
-    direction = layer * network.num_directions + backward
     weight_ih, weight_hh, bias_ih, bias_hh = (
-        each.detach().numpy()[unit] for each in network.recurrent.all_weights[direction]
+        each.detach().numpy()[unit] for each in network.parameters_of(layer, backward)
     )
     states = _before(trace.hidden[layer, backward], backward)
     return trace.read_by(layer) @ weight_ih + bias_ih + states @ weight_hh + bias_hh

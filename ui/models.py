@@ -36,7 +36,7 @@ def own(name: str) -> str:
 def describe(card: dict[str, Any]) -> str:
     """A network in a few words: "bidirectional LSTM, 2 layers of 128, L2"."""
     direction = "bidirectional " if card["bidirectional"] else ""
-    kind = f"{direction}{'RNN' if card['cell'] == 'rnn' else card['cell'].upper()}"
+    kind = f"{direction}{card['cell'].upper()}"
     layers = "1 layer" if card["num_layers"] == 1 else f"{card['num_layers']} layers"
     return f"{kind}, {layers} of {card['hidden_size']}" + (", L2" if card["weight_decay"] else "")
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from training import reported
-from training.claims import NAMES
 from ui.report_charts import Figure, curves, dots, heat_map, image_sheet, lengths, long_curves, long_lengths
 
 Row = dict[str, Any]
@@ -37,7 +36,7 @@ def units_name(row: Row) -> str:
 
 def adder_name(row: Row) -> str:
     """Of adders with all cells and losses."""
-    return f"{NAMES[row['cell']]} {row['hidden_size']}, {row['loss'].upper()}"
+    return f"{row['cell'].upper()} {row['hidden_size']}, {row['loss'].upper()}"
 
 
 def grid_figure(found: Row) -> Figure:

@@ -5,7 +5,8 @@ The texts state mechanisms only. What came out is said by functions of the resul
 
 from typing import Any
 
-from training.claims import CELLS, NAMES, find, percent, share
+from models import CELLS
+from training.claims import find, percent, share
 from training.statistics import paired_together
 
 Results = dict[str, Any]
@@ -106,7 +107,7 @@ def adders_found(found: Results) -> str:
     """Which share of the seeds found an adder, by loss, cell and hidden units."""
     said = []
     for loss in ("bce", "mse"):
-        of_cells = [f"{NAMES[cell]} {_found_by_size(found, cell, loss)}" for cell in CELLS]
+        of_cells = [f"{cell.upper()} {_found_by_size(found, cell, loss)}" for cell in CELLS]
         said.append(f"With {loss.upper()} {'; '.join(of_cells)}.")
     return f"Seeds that found an adder without a wrong bit in the test sums, by hidden units: {' '.join(said)}"
 

@@ -203,13 +203,12 @@ class Timeline {
   }
 
   fillControls() {
-    const { label, axis, steps, direction, notes, play } = this.data;
+    const { label, axis, steps, direction, notes } = this.data;
     this.scroll.ariaLabel = label;
     this.range.ariaLabel = `${label}: ${axis}`;
     this.range.max = steps.length - 1;
     this.range.dir = direction === "left" ? "rtl" : "ltr";
     this.controls.hidden = steps.length === 1;
-    this.play.hidden = !play;
     // The longest note, unseen, keeps the room that the others need, so that nothing below it jumps.
     put(this.sizer, notes.reduce((a, b) => (b.length > a.length ? b : a), "") + this.where(steps.length - 1));
   }
@@ -383,7 +382,7 @@ class Timeline {
 
   // Arrow keys move as the eye does: through time, which may run to the left, and from lane to lane.
   press(event) {
-    const { direction, steps, play } = this.data;
+    const { direction, steps } = this.data;
     const right = direction === "left" ? -1 : 1;
     const across = [{ ArrowRight: right, ArrowLeft: -right }, { ArrowDown: 1, ArrowUp: -1 }];
     const [moves, choices] = direction === "down" ? across.reverse() : across;
@@ -391,7 +390,7 @@ class Timeline {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key in moves) this.go(this.step + moves[event.key]);
     else if (event.key in choices) this.choose(choices[event.key]);
-    else if (event.key === " " && play && event.target !== this.play) this.togglePlay();
+    else if (event.key === " " && event.target !== this.play) this.togglePlay();
     else return;
     event.preventDefault(); // or the page scrolls, and the range moves twice
   }

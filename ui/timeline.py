@@ -125,7 +125,7 @@ class Timeline:
     time step, shown behind its position. `start`: the time step shown first, by default the last; a rerun keeps the
     one on the screen unless the number of time steps has changed. `view`: the time step that is in view until one
     moves, where there is no room for all; by default the one shown. `group`: timelines of one group and one length
-    move together, and so do pictures (`ui.picture`). `play`: whether a button moves through time by itself.
+    move together, and so do pictures (`ui.picture`).
 
     Raises ValueError where lanes, notes, start or view do not fit the steps, or a lane does not fit the direction.
     """
@@ -140,7 +140,6 @@ class Timeline:
     start: int | None = None
     view: int | None = None
     group: str | None = None
-    play: bool = True
 
     def __post_init__(self) -> None:
         T = len(self.steps)
@@ -179,7 +178,6 @@ class Timeline:
             "start": len(self.steps) - 1 if self.start is None else self.start,
             "view": self.view,
             "group": self.group,
-            "play": self.play,
         }
 
     def _all_lanes(self) -> list[Lane]:
