@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from models import Network, WeightsError
 from training.adam import Adam
-from training.fit import DivergedError, Progress, build, fit, learning_rate
+from training.fit import MOST_PROGRESS, DivergedError, Progress, build, fit, interval, learning_rate
 from training.metrics import LOSSES, evaluating
 from training.options import change
 from training.task import Data, Examples, Settings
@@ -46,6 +46,13 @@ def test_adam_is_pytorchs_adam_after_a_break_too(options: dict[str, object]) -> 
             optimizer.step()
         made.append(weights)
     assert torch.equal(*made)
+
+
+@pytest.mark.parametrize(("per_epoch", "epochs"), [(400, 5), (4, 5), (1, 999), (4, 400), (500, 1000), (1, 1001)])
+def test_progress_comes_ten_times_an_epoch_but_never_too_often(per_epoch: int, epochs: int) -> None:
+    between = interval(per_epoch, per_epoch * epochs)
+    assert per_epoch * epochs / between <= MOST_PROGRESS
+    assert between == max(1, per_epoch // 10) or per_epoch * epochs / (between - 1) > MOST_PROGRESS
 
 
 def test_it_learns_addition_and_reports_its_progress() -> None:

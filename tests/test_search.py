@@ -111,11 +111,11 @@ def test_a_word_that_leads_to_an_error_is_found_by_the_states_on_its_way() -> No
 def test_what_is_found_is_wrong_and_anything_shorter_of_it_is_right(name: str) -> None:
     network = load(name)
     search = find_error(network)
-    if search.pair is None:
-        return
-    for length in range(1, len(search.pair[0]) + 1):
-        a, b = (number(side[:length]) for side in search.pair)
-        assert is_wrong(network, a, b, length) == (length == len(search.pair[0]))
+    assert (search.pair is None) == (name == "addition-ideal-h2")
+    sides = search.pair or ([], [])
+    for length in range(1, len(sides[0]) + 1):
+        a, b = (number(side[:length]) for side in sides)
+        assert is_wrong(network, a, b, length) == (length == len(sides[0]))
 
 
 def test_a_network_that_reads_from_both_ends_is_run_for_every_length() -> None:

@@ -29,6 +29,7 @@ WARM_UP = 0.1  # of the steps of a cycle
 FIRST_CYCLE = 0.6  # of all steps, in the schedule "two_cycles"
 # Validation in the midst of training looks at this many examples, so that it stays cheap; at the end it looks at all.
 VALIDATED = 2000
+MOST_PROGRESS = 1000  # of a run: pages read all of it again while it goes on
 # Below this many hidden units the casts cost more than bfloat16 arithmetic saves.
 SMALLEST_FOR_BFLOAT16 = 64
 
@@ -124,7 +125,7 @@ def fit(
     validate_every: int | None = None,
     checkpoint: Path | None = None,
 ) -> Iterator[Progress]:
-    """Train `network` in place, and yield progress every `validate_every` steps (None: ten times an epoch).
+    """Train `network` in place, and yield progress every `validate_every` steps (None: see `interval`).
 
     Adam, with L2 regularisation as its weight decay. With a `checkpoint` file the whole state is written there after
     every progress, when the next is asked for; where the file exists, training goes on from it, to the same weights as
@@ -133,7 +134,7 @@ def fit(
     """
     steps_per_epoch = data.train.num_batches(settings.batch_size)
     steps = steps_per_epoch * settings.epochs
-    validate_every = validate_every or max(1, steps_per_epoch // 10)
+    validate_every = validate_every or interval(steps_per_epoch, steps)
     device = best_device()
     network.to(device).train()
     # Adam's fused kernel does one pass over all parameters; it knows no MPS.
@@ -155,6 +156,11 @@ def fit(
                 _save(checkpoint, network, optimizer, settings, step)
             losses = []
     network.to("cpu").eval()
+
+
+def interval(steps_per_epoch: int, steps: int) -> int:
+    """How many steps lie between two progresses: a tenth of an epoch, or more where that made too many of them."""
+    return max(1, steps_per_epoch // 10, -(-steps // MOST_PROGRESS))
 
 
 def best_device() -> torch.device:

@@ -216,8 +216,8 @@ def _row(recipe: Recipe, card: dict[str, Any]) -> str:
 README = """# The shipped models
 
 Each file is a safetensors file whose header carries the card: task, settings, seed, learning curves, library versions
-and the metrics on the test data. `python -m training pretrain` made them, from nothing but the data where none
-set their weights by hand, and wrote this page from their cards; `python -m training evaluate --all` measures them again.
+and the metrics on the test data. `python -m training pretrain` made them, all but the one set by hand from nothing but
+the data, and wrote this page from their cards; `python -m training evaluate --all` measures them again.
 
 Where several seeds were tried, the one with the best accuracy on the validation data was kept (ties: the lowest
 validation loss); the test data decided nothing. The test data are MNIST's 10,000 test images (digits), the last 20 % of

@@ -21,7 +21,7 @@ from torch import Tensor
 from models.network import Network
 from models.store import WeightsError, read, write
 from training.adam import Adam
-from training.fit import VALIDATED, batch_order, build, learning_rate
+from training.fit import VALIDATED, batch_order, build, interval, learning_rate
 from training.metrics import LOSSES
 from training.packing import Packing, even_packing, packing
 from training.stacked_cells import STEPS, Recurrence, combined, states
@@ -190,7 +190,7 @@ def fit_stacked(
     live = _Sequences([each.validation.first(VALIDATED) for each in data])
     steps_per_epoch = data[0].train.num_batches(settings.batch_size)
     steps = steps_per_epoch * settings.epochs
-    validate_every = validate_every or max(1, steps_per_epoch // 10)
+    validate_every = validate_every or interval(steps_per_epoch, steps)
     optimizer = Adam(network.parameters.values(), weight_decay=settings.weight_decay, fused=True)
     step = _resume(checkpoint, network, optimizer, settings, seeds) if checkpoint and checkpoint.exists() else 0
     began, losses = time.monotonic(), []

@@ -122,7 +122,7 @@ def show_states(reading: Reading) -> None:
     hidden = run.hidden[layer, backward]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         order, labels = sorted_units(reading, hidden)
-        chosen = st.selectbox("Numbers of", labels, key=f"{reading.key}_unit", width=200, persist_state="session")
+        chosen = st.selectbox("Numbers of", labels, key=f"{reading.key}_unit", width=200, bind="query-params")
     unit = int(order[labels.index(chosen)])
     rows = [str(number + 1) for number in order] if reading.direction == "down" else labels
     groups: dict[str, Sequence[Lane]] = {
@@ -189,9 +189,7 @@ def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
     if most >= H:
         return order
     parts = {f"{first + 1} to {min(first + most, H)} of {H}": first for first in range(0, H, most)}
-    asked = st.selectbox(
-        "In this order", list(parts), key=f"{reading.key}_units_{H}", width=160, persist_state="session"
-    )
+    asked = st.selectbox("In this order", list(parts), key=f"{reading.key}_units_{H}", width=160, bind="query-params")
     return order[parts[asked] : parts[asked] + most]
 
 
@@ -295,7 +293,7 @@ def show_what_if(reading: Reading) -> None:
     st.altair_chart(chart, alt="The answer to every changed input")
     st.markdown(f"**{changes(changed, said(unchanged, net), said(values, net))}**")
     chosen = st.selectbox(
-        "Show one beside the input as it is", changed, key=f"{reading.key}_variant", width=320, persist_state="session"
+        "Show one beside the input as it is", changed, key=f"{reading.key}_variant", width=320, bind="query-params"
     )
     layer, backward = place(reading)
     before, after = st.columns(2, gap="large")
@@ -375,7 +373,7 @@ def resting(reading: Reading, run: Trace, layer: int, backward: int, states: np.
         f"Fixed points, were the input for ever that of {reading.axis}",
         list(reading.steps),
         key=f"{reading.key}_rest",
-        persist_state="session",
+        bind="query-params",
     )
     t = list(reading.steps).index(step)
     x = run.read_by(layer)[t]
