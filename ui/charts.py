@@ -7,14 +7,14 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ui.words import percent
+from ui.words import metric_in_words, percent
 
 LEGEND_ROW = 22  # pixels
 MARGIN = {"right": 14, "top": 6}  # the last label of an axis sticks out
 PER_CENT = 66  # pixels of "over 99.9 %" and the distance before it
 THICK = 6  # pixels of the lines that others may lie on
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
-MEASURES = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}  # of an adder
+MEASURES = {name: metric_in_words(name) for name in ("bit_accuracy", "sum_accuracy")}  # of an adder
 # Streamlit's own axis labels are too faint to be read from the back of a lecture hall.
 TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from training import reported
 from ui.report_charts import Figure, curves, dots, heat_map, image_sheet, lengths, long_curves, long_lengths
+from ui.words import metric_in_words
 
 Row = dict[str, Any]
 DECAYS = {0.0: "without weight decay", 1e-3: "with weight decay"}
@@ -172,9 +173,8 @@ def addition_curves(found: Row, cell: str, loss: str, measure: str) -> Figure:
 
 def addition_lengths(found: Row, cell: str, loss: str, kind: str) -> Figure:
     """Accuracy against length of one cell and loss by hidden units."""
-    names = {"bit_accuracy": "bit accuracy", "sum_accuracy": "whole-sum accuracy"}
     series = {
-        name: {names[metric]: spread for metric, spread in each["by_length"][kind].items()}
+        name: {metric_in_words(metric): spread for metric, spread in each["by_length"][kind].items()}
         for name, each in _adders(found, cell, loss).items()
     }
     return lengths(long_lengths(series), (5, 5), "bits of each number")
