@@ -248,7 +248,7 @@ def operand(key: str, notation: str) -> Bits | None:
         if bits is None:
             frame.problem(problem)
         else:
-            other = f"{addition.decode(bits):,}" if notation == "binary" else written(bits)
+            other = f"{addition.decode(bits):,}" if notation == "binary" else f"binary {written(bits)}"
             st.markdown(f"= {other}  ·  {len(bits)} {'bit' if len(bits) == 1 else 'bits'}")
     return bits
 

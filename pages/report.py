@@ -16,9 +16,13 @@ from training.tasks import digits, samples
 from ui import frame, picture, report_text
 from ui.report import (
     TRAINED,
+    Judge,
     Link,
     Links,
+    badge,
+    judged,
     kept,
+    measured,
     results,
     settings_link,
     show_claim,
@@ -40,6 +44,14 @@ from ui.report_figures import (
 
 STACKED = ["training loss", "validation loss", "validation accuracy"]
 SHOWN = 24  # misread images
+CLAIMS: dict[str, tuple[Judge, ...]] = {  # by where they stand on the page
+    "grid": (claims.grid_choice,),
+    "regularisation": (claims.gru_is_best, claims.unregularised_is_better),
+    "recall": (claims.recall_needs_ten, claims.final_states_recall),
+    "addition": (claims.mse_beats_bce, claims.ten_is_perfect, claims.bce_needs_more),
+    "longer": (claims.small_mse_generalises, claims.perfect_is_correct),
+}
+PARTS = {"longer": "addition"}  # of the results, where they are called otherwise
 STYLE = """<style>
 .st-key-report h2 { margin-top: 1.5rem; }
 .images { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 0; }
@@ -94,6 +106,23 @@ def numbers(pairs: list[tuple[str, str, str]]) -> None:
     st.markdown("\n".join([*lines, *(f"| {name} | {report} | {ours} |" for name, report, ours in pairs)]))
 
 
+def show_claims(place: str, found: dict[str, Any]) -> None:
+    for judge in CLAIMS[place]:
+        show_claim(judge, found)
+
+
+def show_verdicts() -> None:
+    """All claims of the page with their verdicts, each a link to where it stands."""
+    lines = [
+        f"- {badge(claim)} [{claim.text}](#{place})"
+        for place, judges in CLAIMS.items()
+        if (found := measured(PARTS.get(place, place))) is not None
+        for claim in (judged(judge, found) for judge in judges)
+    ]
+    with st.container(border=True):
+        st.markdown("\n".join(["**At a glance**", "", *lines]))
+
+
 def explain(text: str) -> None:
     st.markdown(text, width=760)
 
@@ -129,7 +158,7 @@ def show_grid(found: dict[str, Any]) -> None:
             for each in chosen
         ]
     )
-    show_claim(claims.grid_choice, found)
+    show_claims("grid", found)
     figure(found, "grid_figure", "Validation accuracy of each setting of the grid", of_rows(found["rows"], grid_name))
     explain(report_text.GRID)
     provenance(found)
@@ -147,10 +176,11 @@ def show_regularisation(found: dict[str, Any]) -> None:
             for each in found["rows"]
         ]
     )
-    show_claim(claims.gru_is_best, found)
+    gru, unregularised = CLAIMS["regularisation"]
+    show_claim(gru, found)
     if (grid := results("grid")) is not None:
         explain(report_text.at_equal_size(grid, found))
-    show_claim(claims.unregularised_is_better, found)
+    show_claim(unregularised, found)
     links = of_rows(found["rows"], decay_name)
     figure(found, "accuracy_figure", "Test accuracy with and without weight decay", links)
     network = choice("Curves of the", ["RNN", "GRU", "BiLSTM"], "report_network")
@@ -244,8 +274,7 @@ def show_recall(found: dict[str, Any]) -> None:
             for each in found["rows"]
         ]
     )
-    show_claim(claims.recall_needs_ten, found)
-    show_claim(claims.final_states_recall, found)
+    show_claims("recall", found)
     figure(found, "recall_figure", "Test accuracy by hidden units and read-out", of_rows(found["rows"], recall_name))
     places = {readout: text.removeprefix("read ") for readout, text in READ.items()}
     readout = choice("Read", list(READ), "report_readout", places)
@@ -299,8 +328,7 @@ def show_addition(found: dict[str, Any]) -> None:
         ]
     )
     st.caption("The report does not say which cell it used, so its numbers stand beside all three.")
-    for judge in (claims.mse_beats_bce, claims.ten_is_perfect, claims.bce_needs_more):
-        show_claim(judge, found)
+    show_claims("addition", found)
     links = of_rows(found["rows"], adder_name)
     figure(found, "addition_figure", "Bit accuracy by cell, hidden units and loss", links)
     with st.container(horizontal=True):
@@ -311,9 +339,8 @@ def show_addition(found: dict[str, Any]) -> None:
     side_by_side(found, "addition_curves", [*STACKED[:2], "validation bit accuracy"], links, cell, loss)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
     explain(f"{report_text.ADDITION} {report_text.adders_found(found)}")
-    st.subheader("Longer numbers than it was trained on", anchor=False)
-    for judge in (claims.small_mse_generalises, claims.perfect_is_correct):
-        show_claim(judge, found)
+    st.subheader("Longer numbers than it was trained on", anchor="longer")
+    show_claims("longer", found)
     kind = choice("Tested on", ["random numbers", "carry chains"], "report_kind")
     description = f"Accuracy against length on {kind}: the median seed, and nine in ten"
     shown = {"addition_tab": "Accuracy against length", "numbers": kind, "longest": str(found["longest"])}
@@ -339,6 +366,7 @@ with st.container(key="report"):
         "thin bars reach from the worst to the best; where the report names a value, it is a hollow diamond."
     )
     frame.share_link()
+    show_verdicts()
     with st.expander("How a verdict is reached"):
         explain(claims.RULE)
     for heading, part, show in SECTIONS:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -339,6 +339,17 @@ def show_curves(chosen: list[Entry]) -> None:
         table = pd.DataFrame(rows, columns=[against, "series", "value"])
         chart = learning_curves(table, measure, against, share=measure.endswith("accuracy"))
         column.altair_chart(chart, alt=f"{measure} of the chosen runs")
+    st.caption(" ".join(remarks(chosen)))
+
+
+def remarks(chosen: list[Entry]) -> Iterator[str]:
+    """What to mind about the learning curves of the chosen ones."""
+    if len({(entry.settings.task, entry.settings.loss) for entry in chosen if entry.curves}) > 1:
+        yield "Losses of different kinds, or of different tasks, can't be compared with each other."
+    for entry in chosen:
+        seeds = 1 if status(entry) in (SHIPPED, "deleted") else len(as_run(entry.id).seeds)
+        if seeds > 1:
+            yield f"{entry.name}: each curve is the median of its {seeds} seeds, of which the best was kept."
 
 
 def show_upload() -> None:

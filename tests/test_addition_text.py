@@ -69,12 +69,12 @@ def test_the_longest_carry_is_found(length: int, data: st.DataObject) -> None:
         ),
         (
             added("11", "11"),
-            "The longest carry travels 1 place, from bit 0 to bit 1 (each 1 + 1 begins a new carry), and the network "
+            "Each 1 + 1 begins a new carry: the longest travels 1 place, from bit 0 to bit 1, and the network "
             "keeps it all the way; it is least sure of bit 0, at 75.0 %.",
         ),
         (
             added("001111", "000011", doubtful=2),
-            "The longest carry travels 3 places, from bit 1 to bit 4 (each 1 + 1 begins a new carry), and the network "
+            "Each 1 + 1 begins a new carry: the longest travels 3 places, from bit 1 to bit 4, and the network "
             "keeps it all the way; it is least sure of bit 2, at 75.0 %.",
         ),
         (
@@ -151,7 +151,7 @@ def test_a_search_says_exactly_what_it_tried() -> None:
         "That is no proof: the tab Proof has what can be proved."
     )
     assert search_result(Search(([1] * 8, [1] + [0] * 7), 5, 2000, 1000)) == (
-        f"Found a pair of 8 bits, the shortest in what was tried: all 1,024 pairs of 5 bits, then {longer}."
+        f"Found a pair of 8 bits, and no shorter one, in all 1,024 pairs of 5 bits and {longer}."
     )
     assert search_result(Search(([1] * 80, [1] + [0] * 79), 5, 2000, 1000)).endswith(
         "It is longer than the 64 bits that fit on the screen."

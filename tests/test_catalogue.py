@@ -273,7 +273,7 @@ def test_an_uploads_curves_that_make_no_sense_are_left_out(odd: dict[str, object
 def test_an_upload_keeps_the_arithmetic_that_trained_it(tmp_path: Path) -> None:
     """The PyTorch script of a network depends on it; what else a file says of its machine is not believed."""
     content = weights(tmp_path / "a.safetensors", precision="bfloat16", device="<b>", versions={"torch": "0"})
-    about = upload(content, "a.safetensors").network().card
+    about = load(upload(content, "a.safetensors").weights).card
     assert about["precision"] == "bfloat16"
     assert about["device"] in ("cpu", "cuda", "mps")
     assert about["versions"]["torch"] != "0"

@@ -45,7 +45,7 @@ def test_the_page_opens_with_a_sum() -> None:
     app = opened()
     assert answer(app) == "The network says 101100, 44: right"
     assert "= 13  ·  5 bits" in text(app)
-    assert "The longest carry travels 2 places" in text(app)
+    assert "the longest travels 2 places" in text(app)
     assert not greyed(app)
 
 
@@ -108,7 +108,7 @@ def test_the_notation_rewrites_the_numbers_and_keeps_leading_zeros() -> None:
     app = opened(a="00110", b="1")
     app.segmented_control(key="notation").set_value("decimal").run()
     assert values(app) == ("6", "1")
-    assert "= 110  ·  3 bits" in text(app)
+    assert "= binary 110  ·  3 bits" in text(app)
     app.text_input(key="b").set_value("9").run()
     app.segmented_control(key="notation").set_value("binary").run()
     assert values(app) == ("00110", "1001")

@@ -55,6 +55,18 @@ def texts(page: AppTest) -> str:
     return "\n".join(each.value for each in page.markdown)
 
 
+def test_it_begins_with_all_verdicts_each_a_link_to_where_it_stands(page: AppTest) -> None:
+    (glance,) = (each.value for each in page.markdown if each.value.startswith("**At a glance**"))
+    lines = [line for line in glance.split("\n") if line.startswith("- ")]
+    claimed = [each.value for each in page.markdown if "-badge[" in each.value and "“" in each.value]
+    assert len(lines) == len(claimed)
+    for line, claim in zip(lines, claimed, strict=True):
+        badge, text = re.fullmatch(r"- (:.*\]) \[(.*)\]\(#\w+\)", line).groups()
+        assert claim.startswith(f"{badge} **“{text}.”**")
+    anchors = {each.proto.anchor for each in (*page.header, *page.subheader)}
+    assert set(re.findall(r"\(#(\w+)\)", glance)) <= anchors
+
+
 def test_the_page_opens_with_all_sections_and_figures(page: AppTest) -> None:
     assert not page.exception
     assert len(page.header) == len(PARTS)

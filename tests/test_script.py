@@ -107,8 +107,10 @@ def test_the_script_of_a_stopped_run_ends_at_its_best_network(validations: int, 
     worse = replace(progress, step=progress.step + 1, metrics={"bit_accuracy": 0.0})
     run.append(worse)
     execute(run, keep_best=True)
-    about = run.network().card
-    printed = accuracies(script(about | {"curves": about["curves"][-2:]}), tmp_path, same=run.network().state_dict())
+    about = load(run.weights).card
+    printed = accuracies(
+        script(about | {"curves": about["curves"][-2:]}), tmp_path, same=load(run.weights).state_dict()
+    )
     assert printed == [f"{about['metrics'][name]:.2%}" for name in ("bit_accuracy", "sum_accuracy")]
 
 

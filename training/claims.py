@@ -89,8 +89,8 @@ def ends(measured: Mean) -> tuple[float, float]:
 
 def interval(measured: Mean) -> str:
     """ "98.7 % [98.6, 98.8], n = 5"."""
-    low, high = ends(measured)
-    return f"{percent(measured.mean)} [{100 * low:.1f}, {100 * high:.1f}], n = {measured.n}"
+    low, high = (percent(end).removesuffix("\N{NO-BREAK SPACE}%") for end in ends(measured))
+    return f"{percent(measured.mean)} [{low}, {high}], n = {measured.n}"
 
 
 def against(first: str, second: str, comparison: Paired) -> str:

@@ -14,7 +14,7 @@ from training.tasks import TASKS
 START = 6.0  # seconds until the first step: the process, PyTorch, the data
 SEED = 0.12  # of the time of one, what each further seed adds that is trained at once with it
 VALIDATION = 1.2  # a run takes this much longer than its training steps alone
-T = 10  # time steps of the measurements
+T, PASSES = 10, 10  # time steps of the measurements, and how often each is made
 LONGEST_RUN = 6 * 60 * 60  # seconds: others wait for their turn
 LARGEST_DATA = 2 * 1024**3  # bytes: all of them are held in memory
 
@@ -73,9 +73,12 @@ def _speed() -> tuple[float, float]:
 
 
 def _measure(network: Network, batch_size: int) -> float:
-    """Seconds of one forward and backward pass over T time steps in the arithmetic of training; the best of three."""
+    """Seconds of one forward and backward pass over T time steps in the arithmetic of training, at its best.
+
+    The first ones take several times as long, and any may be held up by whatever else the machine does.
+    """
     x, best = torch.zeros(batch_size, T, network.input_size), float("inf")
-    for _ in range(3):
+    for _ in range(PASSES):
         began = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision(network, "cpu") == "bfloat16"):
             network(x).sum().backward()

@@ -86,7 +86,7 @@ def notice(total: Sum) -> str:
     distance = "1 place" if end == birth + 1 else f"{end - birth} places"
     journey = f"The longest carry travels {distance}, from bit {birth} to bit {end}"
     if total.carries[birth] or total.a[end]:  # it is a part of a longer run of ones in the row of carries
-        journey += " (each 1 + 1 begins a new carry)"
+        journey = f"Each 1 + 1 begins a new carry: the longest travels {distance}, from bit {birth} to bit {end}"
     lost = total.wrong[(total.wrong > birth) & (total.wrong <= end)]
     if len(lost):
         return f"{journey}, and the network goes wrong on the way, at bit {lost[0]}; {doubt}."
@@ -133,7 +133,7 @@ def search_result(search: Search) -> str:
     length = len(search.pair[0])
     if length <= search.exhaustive_length:
         return f"Found by trying all pairs: none of fewer than {length} bits is added wrongly."
-    found = f"Found a pair of {length} bits, the shortest in what was tried: {exhaustive}, then {beyond}."
+    found = f"Found a pair of {length} bits, and no shorter one, in {exhaustive} and {beyond}."
     too_long = f" It is longer than the {addition.MAX_BITS} bits that fit on the screen."
     return found + (too_long if length > addition.MAX_BITS else "")
 

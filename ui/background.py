@@ -55,7 +55,8 @@ def just_trained(task: str) -> Run | None:
             del followed[str(run.folder)]
             if engine_state(run) in ENDED and run.weights.exists():
                 st.session_state[f"{task}_trained"] = run, st.session_state.get(f"{task}_model"), time.monotonic()
-                st.toast(f"**{run.name}** is trained, and chosen on this page.", icon=":material/check_circle:")
+                came = "is trained, and" if engine_state(run) == "finished" else "was stopped; its best network is"
+                st.toast(f"**{run.name}** {came} chosen on this page.", icon=":material/check_circle:")
                 return run
     return _undone(task)
 

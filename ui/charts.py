@@ -14,6 +14,7 @@ MARGIN = {"right": 14, "top": 6}  # the last label of an axis sticks out
 PER_CENT = 66  # pixels of "over 99.9 %" and the distance before it
 THICK = 6  # pixels of the lines that others may lie on
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other
+MARGIN_OF_DOTS = 0.05  # of an axis, below the lowest seed
 MEASURES = {name: metric_in_words(name) for name in ("bit_accuracy", "sum_accuracy")}  # of an adder
 # Streamlit's own axis labels are too faint to be read from the back of a lecture hall.
 TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
@@ -235,9 +236,9 @@ def seed_dots(table: pd.DataFrame, title: str) -> alt.Chart:
     """
     binned = table.assign(bin=(table["value"] * DOTS_PER_UNIT).round() / DOTS_PER_UNIT)
     binned["place"] = binned.groupby("bin").cumcount() + 1
-    x = alt.X(
-        "bin:Q", title=title, scale=alt.Scale(zero=False, padding=12), axis=alt.Axis(format=".0%", tickMinStep=0.01)
-    )
+    low = min(binned["bin"].min(), 0.98)
+    ends = alt.Scale(domain=[low - MARGIN_OF_DOTS * (1 - low), 1])  # there is no share above 1
+    x = alt.X("bin:Q", title=title, scale=ends, axis=alt.Axis(format=".0%", tickMinStep=0.01))
     y = alt.Y("place:Q", title="seeds", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(domainMin=0))
     tooltip = ["seed:N", alt.Tooltip("value:Q", title=title, format=".2%")]
     dots = alt.Chart(binned).mark_circle(size=45, opacity=0.9).encode(x=x, y=y, tooltip=tooltip)

@@ -8,6 +8,7 @@ from ui.equations import EQUATIONS, MEANINGS, symbols
 from ui.words import article, cell_name, percent, spaced
 
 SURE = 0.9  # a network that gives a class at least this probability is called sure of it
+TRACE = 0.001  # a digit with less than this probability is not worth a word
 EARLY = 3  # rows with ink after which being sure is worth remarking on
 
 
@@ -64,9 +65,11 @@ READ_OUT = {  # of a network that reads in both directions
 
 
 def notes(belief: np.ndarray) -> list[str]:
-    """For each row of `belief` (rows, 10): its two most probable digits."""
+    """For each row of `belief` (rows, 10): its two most probable digits, the second where it is worth a word."""
+    none = spaced("no other above 0.1%.")
     return [
-        f"{best} at {percent(row[best])}, in second place {second} at {percent(row[second])}."
+        f"{best} at {percent(row[best])}, "
+        + (f"in second place {second} at {percent(row[second])}." if row[second] >= TRACE else none)
         for row, best, second in _top(belief)
     ]
 

@@ -38,6 +38,16 @@ what stays in it, the input gate $i_t$ what is added of the candidate $g_t$, the
 }
 
 
+# What to look for in pictures of a cell's gates.
+READING: dict[str, str] = {
+    "rnn": "A plain RNN has no gates: every unit is computed anew at every step; what it keeps it must rewrite.",
+    "gru": "Where the update gate is near 1 the old state stays, near 0 the candidate takes its place; where the reset "
+    "gate is near 0 the candidate knows nothing of the old state.",
+    "lstm": "Where the forget gate is near 1 the cell state stays; the input gate lets the candidate in, the output "
+    "gate lets the cell state show.",
+}
+
+
 def symbols(cell: str) -> str:
     """What the symbols in the cell's equations mean."""
     gated = r"\sigma" in EQUATIONS[cell]

@@ -71,10 +71,14 @@ def bound(key: str) -> Literal["query-params"] | None:
 
 
 @st.fragment
-def share_link() -> None:
-    """A button that shows, ready to copy, the address which opens this page with the same settings and inputs."""
+def share_link(without: str = "") -> None:
+    """A button that shows, ready to copy, the address which opens this page with the same settings and inputs.
+
+    `without` names an input that no address can carry.
+    """
     popover = st.popover("Share", icon=":material/link:", type="tertiary", on_change="rerun")
     if popover.open:
         query = urlencode(st.query_params.to_dict(), doseq=True)
         popover.code(f"{st.context.url}?{query}" if query else st.context.url, language=None, wrap_lines=True)
-        popover.caption("This address opens the page with the same settings and inputs.")
+        missing = f", but without {without}" if without else ""
+        popover.caption(f"This address opens the page with the same settings and inputs{missing}.")

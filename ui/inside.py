@@ -18,7 +18,7 @@ from models.projection import Plane, plane
 from training.fit import build
 from training.task import Settings
 from ui import picture
-from ui.equations import EQUATIONS
+from ui.equations import EQUATIONS, READING
 from ui.inside_charts import answers_map, fading, ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, sums, vanishing
 from ui.models import network, own
@@ -144,11 +144,7 @@ def show_states(reading: Reading) -> None:
     with beside:
         st.latex(EQUATIONS[net.cell])
         st.caption(f"Under the chart: the last lines of the equations with the real numbers of unit {unit + 1}.")
-        st.markdown(
-            "A gate near 1 is open. Look for units that hold one colour while the input changes: they remember."
-            if net.cell != "rnn"
-            else "A plain RNN has no gates: every unit is computed anew at every step; what it keeps it must rewrite."
-        )
+        st.markdown(f"{READING[net.cell]} Units that hold one colour while the input changes remember something.")
 
 
 def chart_and_text(reading: Reading) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -370,7 +366,7 @@ def resting(reading: Reading, run: Trace, layer: int, backward: int, states: np.
     if not asked:
         return []
     step = st.select_slider(
-        f"Fixed points, were the input for ever that of {reading.axis}",
+        f"Fixed points if the input stayed that of {reading.axis}",
         list(reading.steps),
         key=f"{reading.key}_rest",
         bind="query-params",

@@ -115,11 +115,9 @@ def _show_automaton(name: str) -> None:
         st.markdown(f"**The two differ**: on {a} + {b}, the network's machine says a wrong bit in the highest column.")
     elif judged(name).kind == "fails":
         kinds, least = len(automaton.following), len(CARRY.following)
-        enough = "as few as possible" if kinds == least else f"where {least} would do"
-        st.markdown(
-            f"**It tells {kinds:,} kinds of states apart, {enough}.** "
-            "No short way into an error was found among them; the addition above is one."
-        )
+        alike = "Over a few columns it is a carry machine"
+        alike = alike if kinds == least else f"It tells {kinds:,} kinds of states apart, where {least} would do"
+        st.markdown(f"**{alike}.** Only a longer sum, such as the one above, makes it err.")
     elif judged(name).kind == "undecided":
         st.markdown("**The two agree** on what was looked at. Whether they always do is not decided.")
     else:

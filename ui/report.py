@@ -24,6 +24,7 @@ from ui import picture
 from ui.report_charts import Figure
 from ui.words import in_words
 
+Judge = Callable[[dict[str, Any]], Claim]
 BADGES = {HOLDS: ("green", "check_circle"), FAILS: ("red", "cancel"), DEPENDS: ("orange", "casino")}
 MORE = "Save or open"
 MIME = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml"}
@@ -48,20 +49,24 @@ class Link:
 Links = Callable[[], Sequence[Link]]
 
 
-def results(part: str) -> dict[str, Any] | None:
-    """What `python -m training report` wrote of this part, and its name as `part`.
-
-    None, with a sentence on the page, where it has not.
-    """
+def measured(part: str) -> dict[str, Any] | None:
+    """What `python -m training report` wrote of this part, and its name as `part`; None where it has not."""
     path = FOLDER / f"{part}.json"
     try:
         return _read(str(path), path.stat().st_mtime_ns)
     except (OSError, ValueError):
+        return None
+
+
+def results(part: str) -> dict[str, Any] | None:
+    """The same, with a sentence on the page where there is nothing."""
+    found = measured(part)
+    if found is None:
         st.info(
             "This part has not been measured yet, or its file is damaged: "
             f"run `python -m training report --only {part}`."
         )
-        return None
+    return found
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)  # nobody changes what was measured
@@ -82,17 +87,22 @@ kept = partial(
 
 
 @kept
-def _judged(judge: Callable[[dict[str, Any]], Claim], found: dict[str, Any]) -> Claim:
+def judged(judge: Judge, found: dict[str, Any]) -> Claim:
+    """The claim as the results of its part judge it."""
     return judge(found)
 
 
-def show_claim(judge: Callable[[dict[str, Any]], Claim], found: dict[str, Any]) -> None:
-    """The report's conclusion, the verdict as a badge, what was found, and how it was tested."""
-    claim = _judged(judge, found)
+def badge(claim: Claim) -> str:
+    """The verdict on the claim, with its sign and colour."""
     color, icon = BADGES[claim.verdict]
-    badge = f":{color}-badge[:material/{icon}: {claim.verdict.upper()}]"
+    return f":{color}-badge[:material/{icon}: {claim.verdict.upper()}]"
+
+
+def show_claim(judge: Judge, found: dict[str, Any]) -> None:
+    """The report's conclusion, the verdict as a badge, what was found, and how it was tested."""
+    claim = judged(judge, found)
     with st.container(border=True):
-        st.markdown(f"{badge} **“{claim.text}.”**\n\n{claim.because}\n\n:gray[:small[Test: {claim.test}.]]")
+        st.markdown(f"{badge(claim)} **“{claim.text}.”**\n\n{claim.because}\n\n:gray[:small[Test: {claim.test}.]]")
 
 
 def show_figure(
