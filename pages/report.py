@@ -15,6 +15,7 @@ from training.task import DataError, Settings
 from training.tasks import digits, samples
 from ui import frame, picture, report_text
 from ui.report import (
+    OURS,
     TRAINED,
     Judge,
     Link,
@@ -114,7 +115,7 @@ def show_claims(place: str, found: dict[str, Any]) -> None:
 def show_verdicts() -> None:
     """All claims of the page with their verdicts, each a link to where it stands."""
     lines = [
-        f"- {badge(claim)} [{claim.text}](#{place})"
+        f"- {badge(claim)} [{claim.text}](#{place}){'' if claim.reported else f' {OURS}'}"
         for place, judges in CLAIMS.items()
         if (found := measured(PARTS.get(place, place))) is not None
         for claim in (judged(judge, found) for judge in judges)
@@ -236,8 +237,8 @@ def show_images(found: dict[str, Any], model: str, rows: list[list[float]]) -> N
             f"images-{model}", f"Test images read by {model}", lambda: images_figure(rows, list(map(image_of, rows)))
         )
     st.caption(
-        "Bold: the network's answer; after ✗: the digit that it is. An image opens on the page Digits, read by this "
-        "network."
+        "The bold digit is the network's answer, the one after ✗ the right one. An image opens on the page Digits, read "
+        "by this network."
     )
 
 

@@ -58,11 +58,11 @@ def texts(page: AppTest) -> str:
 def test_it_begins_with_all_verdicts_each_a_link_to_where_it_stands(page: AppTest) -> None:
     (glance,) = (each.value for each in page.markdown if each.value.startswith("**At a glance**"))
     lines = [line for line in glance.split("\n") if line.startswith("- ")]
-    claimed = [each.value for each in page.markdown if "-badge[" in each.value and "“" in each.value]
+    claimed = [each.value for each in page.markdown if "-badge[" in each.value and "Test: " in each.value]
     assert len(lines) == len(claimed)
     for line, claim in zip(lines, claimed, strict=True):
-        badge, text = re.fullmatch(r"- (:.*\]) \[(.*)\]\(#\w+\)", line).groups()
-        assert claim.startswith(f"{badge} **“{text}.”**")
+        badge, text, ours = re.fullmatch(r"- (:\S.*?\]) \[(.*)\]\(#\w+\)(.*)", line).groups()
+        assert claim.startswith(f"{badge} **{text}.**{ours}" if ours else f"{badge} **“{text}.”**")
     anchors = {each.proto.anchor for each in (*page.header, *page.subheader)}
     assert set(re.findall(r"\(#(\w+)\)", glance)) <= anchors
 

@@ -25,12 +25,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """`text` is the report's conclusion; `verdict` one of the three; `because` says in a sentence what was found."""
+    """A conclusion, as a sentence without its full stop, and how it was judged.
+
+    `verdict` is one of the three; `because` says in a sentence what was found. Where the report does not draw it, but
+    we do, it is not `reported`.
+    """
 
     text: str
     verdict: str
     because: str
     test: str
+    reported: bool = True
 
 
 def percent(number: float, digits: int = 1) -> str:
@@ -175,8 +180,10 @@ def final_states_recall(results: Results) -> Claim:
         f"With 2 hidden units: {interval(mean(by['final']))} when both directions are read where they end, "
         f"{interval(mean(by['last']))} when both are read at the last digit, where the backward one has seen one digit"
     )
-    text = "A bidirectional network recalls better when each direction is read where it ends (not in the report)"
-    return Claim(text, of_comparison(comparison), f"{because}; {against('final', 'last', comparison)}.", T_TEST)
+    text = "A bidirectional network recalls better when each direction is read where it ends"
+    return Claim(
+        text, of_comparison(comparison), f"{because}; {against('final', 'last', comparison)}.", T_TEST, reported=False
+    )
 
 
 SIZES = (2, 5, 10)
@@ -266,10 +273,12 @@ def small_mse_generalises(results: Results) -> Claim:
         small, *large = (_adders(results, longest, cell=cell, hidden_size=size, loss="mse") for size in SIZES)
         pairs |= {f"{cell} {size}": (small, each) for size, each in zip(SIZES[1:], large, strict=True)}
         generalises.append(of_share(share(small)))
-        counts = ", ".join(f"{size}: {percent(share(v), 0)}" for size, v in zip(SIZES, (small, *large), strict=True))
-        shares.append(f"{cell.upper()} of {counts}")
+        counts = ", ".join(
+            f"{percent(share(v), 0)} with {size}" for size, v in zip(SIZES, (small, *large), strict=True)
+        )
+        shares.append(f"{cell.upper()}: {counts}")
     because = (
-        f"Share of the seeds that add random numbers of {results['longest']} bits without a mistake: "
+        f"Share of the seeds that add random numbers of {results['longest']} bits without a mistake, by hidden units: "
         f"{'; '.join(shares)}."
     )
     found = paired_together(pairs).values()
@@ -285,13 +294,13 @@ def perfect_is_correct(results: Results) -> Claim:
     longest, rows = results["longest"], [row["longest"] for row in results["rows"]]
     both = [pair for row in rows for pair in zip(row["random numbers"], row["carry chains"], strict=True)]
     on_chains = [chains for random, chains in both if random >= PERFECT]
-    text = "An adder that is right on random numbers of 64 bits is right (not in the report)"
+    text = "An adder that is right on random numbers of 64 bits is right"
     if not on_chains:
         nobody = f"No network adds every random pair of {longest} bits, so there is none to judge by."
-        return Claim(text, DEPENDS, nobody, COUNT)
+        return Claim(text, DEPENDS, nobody, COUNT, reported=False)
     right = share(on_chains)
     because = (
         f"Of {len(on_chains)} networks that add every random pair of {longest} bits, "
         f"{round((1 - right) * len(on_chains))} ({percent(1 - right, 0)}) fail on a carry chain of that length."
     )
-    return Claim(text, of_share(right), because, COUNT)
+    return Claim(text, of_share(right), because, COUNT, reported=False)

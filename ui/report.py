@@ -24,6 +24,7 @@ from ui import picture
 from ui.report_charts import Figure
 from ui.words import in_words
 
+OURS = ":gray-badge[not in the report]"  # of a claim
 Judge = Callable[[dict[str, Any]], Claim]
 BADGES = {HOLDS: ("green", "check_circle"), FAILS: ("red", "cancel"), DEPENDS: ("orange", "casino")}
 MORE = "Save or open"
@@ -102,7 +103,8 @@ def show_claim(judge: Judge, found: dict[str, Any]) -> None:
     """The report's conclusion, the verdict as a badge, what was found, and how it was tested."""
     claim = judged(judge, found)
     with st.container(border=True):
-        st.markdown(f"{badge(claim)} **“{claim.text}.”**\n\n{claim.because}\n\n:gray[:small[Test: {claim.test}.]]")
+        said = f"**“{claim.text}.”**" if claim.reported else f"**{claim.text}.** {OURS}"
+        st.markdown(f"{badge(claim)} {said}\n\n{claim.because}\n\n:gray[:small[Test: {claim.test}.]]")
 
 
 def show_figure(

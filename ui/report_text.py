@@ -16,7 +16,7 @@ BEYOND_CHANCE = {
     -1: "reads worse than the RNN beyond chance",
 }
 
-LEAD = {1: "ahead of", 0: "not apart beyond chance from", -1: "behind"}
+LEAD = {1: "ahead of", 0: "no further than chance from", -1: "behind"}
 
 GRID = """A *grid search* trains one network for every combination of settings and keeps the one that does best on
 validation data. The test data are looked at once, in the end: whoever chooses by the test data, as the report did,
@@ -107,8 +107,8 @@ def adders_found(found: Results) -> str:
     """Which share of the seeds found an adder, by loss, cell and hidden units."""
     said = []
     for loss in ("bce", "mse"):
-        of_cells = [f"{cell.upper()} {_found_by_size(found, cell, loss)}" for cell in CELLS]
-        said.append(f"With {loss.upper()} {'; '.join(of_cells)}.")
+        of_cells = [f"{cell.upper()}: {_found_by_size(found, cell, loss)}" for cell in CELLS]
+        said.append(f"With {loss.upper()}, {'; '.join(of_cells)}.")
     return f"Seeds that found an adder without a wrong bit in the test sums, by hidden units: {' '.join(said)}"
 
 
