@@ -169,8 +169,8 @@ def load_example(chosen: str) -> None:
         change_index()
 
 
-def sequence_box() -> list[int] | None:
-    """The digits in the box, or None, with a sentence that says why."""
+def sequence_box() -> tuple[list[int] | None, str]:
+    """The digits in the box; or None, and a sentence that says why."""
     text = st.text_input(
         "Sequence",
         FIRST,
@@ -182,10 +182,9 @@ def sequence_box() -> list[int] | None:
         help=f"Up to {recall.MOST_DIGITS} digits, with or without blanks and commas between them.",
     )
     try:
-        return recall.parse(text)
+        return recall.parse(text), ""
     except ValueError as error:
-        frame.problem(str(error))
-        return None
+        return None, str(error)
 
 
 def index_choice(length: int) -> int:
@@ -428,7 +427,7 @@ if trained_run := just_trained("recall"):
     st.session_state["recall_model"] = trained_run.id
 with st.container(horizontal=True, vertical_alignment="bottom"):
     with st.container(width=380):
-        typed = sequence_box()
+        typed, problem = sequence_box()
     st.menu_button(
         "Examples",
         EXAMPLES,
@@ -438,6 +437,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         on_click=lambda: load_example(st.session_state["example"]),
     )
     frame.share_link()
+if problem:  # below the row, which so stays as it is
+    frame.problem(problem)
 in_vain = asked_in_vain()
 sequence = typed or st.session_state.get("recall_sequence", recall.parse(FIRST))
 with st.container(horizontal=True, vertical_alignment="bottom"):

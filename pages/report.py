@@ -237,8 +237,8 @@ def show_images(found: dict[str, Any], model: str, rows: list[list[float]]) -> N
             f"images-{model}", f"Test images read by {model}", lambda: images_figure(rows, list(map(image_of, rows)))
         )
     st.caption(
-        "The bold digit is the network's answer, the one after ✗ the right one. An image opens on the page Digits, read "
-        "by this network."
+        "The bold digit is the network's answer, the one after ✗ the right one. An image opens on the page Digits, "
+        "read by this network."
     )
 
 

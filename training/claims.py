@@ -181,9 +181,8 @@ def final_states_recall(results: Results) -> Claim:
         f"{interval(mean(by['last']))} when both are read at the last digit, where the backward one has seen one digit"
     )
     text = "A bidirectional network recalls better when each direction is read where it ends"
-    return Claim(
-        text, of_comparison(comparison), f"{because}; {against('final', 'last', comparison)}.", T_TEST, reported=False
-    )
+    because += f"; {against('final', 'last', comparison)}."
+    return Claim(text, of_comparison(comparison), because, T_TEST, reported=False)
 
 
 SIZES = (2, 5, 10)
