@@ -22,7 +22,7 @@ from training.tasks import TASKS
 
 HIDDEN_SIZES = (5, 10)
 SOON = 2.0  # seconds
-HEAD = """| networks | proved | fails | not decided | decided | in 2 s | median time, s | longest that decided, s | longest, s |
+HEAD = """| networks | proved | fails | not decided | decided | in 2 s | median, s | longest decided, s | longest, s |
 | --- | --: | --: | --: | --: | --: | --: | --: | --: |
 """
 
