@@ -339,7 +339,8 @@ def show_curves(chosen: list[Entry]) -> None:
         table = pd.DataFrame(rows, columns=[against, "series", "value"])
         chart = learning_curves(table, measure, against, share=measure.endswith("accuracy"))
         column.altair_chart(chart, alt=f"{measure} of the chosen runs")
-    st.caption(" ".join(remarks(chosen)))
+    for remark in remarks(chosen):
+        st.caption(remark)
 
 
 def remarks(chosen: list[Entry]) -> Iterator[str]:

@@ -117,7 +117,7 @@ def _show_automaton(name: str) -> None:
         kinds, least = len(automaton.following), len(CARRY.following)
         alike = "Over a few columns it is a carry machine"
         alike = alike if kinds == least else f"It tells {kinds:,} kinds of states apart, where {least} would do"
-        st.markdown(f"**{alike}.** Only a longer sum, such as the one above, makes it err.")
+        st.markdown(f"**{alike}.** It takes a longer sum to make it err, such as the one above.")
     elif judged(name).kind == "undecided":
         st.markdown("**The two agree** on what was looked at. Whether they always do is not decided.")
     else:
