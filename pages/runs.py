@@ -378,9 +378,18 @@ def show_upload() -> None:
         st.rerun()
 
 
-def show_active() -> None:
+def all_states() -> dict[Run, str]:
+    """All runs, each with its state."""
+    return {run: engine_state(run) for run in runs.all_runs()}
+
+
+def in_training(states: dict[Run, str]) -> bool:
+    """Whether any run trains or waits."""
+    return any(state in ACTIVE for state in states.values())
+
+
+def show_active(states: dict[Run, str]) -> None:
     """How far the runs are that are in training, and how many wait."""
-    states = {run: engine_state(run) for run in runs.all_runs()}
     for run, state in states.items():
         if state == "running":
             done, phrase = standing(run)
@@ -390,17 +399,13 @@ def show_active() -> None:
         st.caption(f"{waiting} {'run waits' if waiting == 1 else 'runs wait'} for a free core.")
 
 
-def in_training() -> bool:
-    """Whether any run trains or waits."""
-    return any(engine_state(run) in ACTIVE for run in runs.all_runs())
-
-
 def screen(polled: bool) -> None:
     """All that may change while one looks. Where the first run begins or the last one ends, the page begins anew."""
-    if in_training() != polled:
+    now = all_states()
+    if in_training(now) != polled:
         st.rerun()
     every = entries()
-    show_active()
+    show_active(now)
     shown = filtered(every)
     if not shown:
         st.markdown("Nothing fits these filters: take one away.")
@@ -419,6 +424,6 @@ frame.page("Runs", "📈", "All that was trained here, and the shipped models: c
 if not runs.all_runs():
     st.markdown("Nothing has been trained here yet: open a task's tab *Train*. These are the shipped models.")
 choose_new()
-polled = in_training()
+polled = in_training(all_states())
 st.fragment(run_every="2s" if polled else None)(screen)(polled)
 show_upload()

@@ -25,7 +25,7 @@ from training.task import DataError, Settings
 from training.tasks import TASKS
 
 LARGEST_UPLOAD = 32 * 1024**2  # bytes; the largest network that can be trained here takes 26 MB
-MOST_PROGRESS = 20_000  # lines of progress that are taken from a file
+MOST_LINES = 20_000  # lines of progress that are taken from a file
 CALIBRATION = {"temperature": 100.0, "refusal_threshold": 1.0}  # what a task's `calibrate` notes on a card: 0 to this
 
 SHAPE = ("cell", "hidden_size", "num_layers", "bidirectional", "readout")  # settings that no training has to do with
@@ -237,7 +237,7 @@ def measuring(settings: Settings, name: str) -> Iterator[None]:
 def _curves(about: dict[str, Any]) -> list[Progress]:
     """The learning curves on a card, or none where they are not what they should be."""
     lines = about.get("curves")
-    if not isinstance(lines, list) or len(lines) > MOST_PROGRESS:
+    if not isinstance(lines, list) or len(lines) > MOST_LINES:
         return []
     curves = [Progress.read(line) for line in lines]
     return [] if None in curves else curves

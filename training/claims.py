@@ -293,7 +293,7 @@ def perfect_is_correct(results: Results) -> Claim:
     longest, rows = results["longest"], [row["longest"] for row in results["rows"]]
     both = [pair for row in rows for pair in zip(row["random numbers"], row["carry chains"], strict=True)]
     on_chains = [chains for random, chains in both if random >= PERFECT]
-    text = "An adder that is right on random numbers of 64 bits is right"
+    text = "An adder that is right on random numbers of 64 bits is right on all"
     if not on_chains:
         nobody = f"No network adds every random pair of {longest} bits, so there is none to judge by."
         return Claim(text, DEPENDS, nobody, COUNT, reported=False)
