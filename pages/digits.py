@@ -92,7 +92,9 @@ def former(sentence: str) -> Input:
 
 
 def pick_random() -> None:
-    st.session_state["sample"] = random.randrange(samples.count())
+    """Another image than the one that is shown, so that the button always shows that it works."""
+    step = random.randrange(1, samples.count())
+    st.session_state["sample"] = (st.session_state["sample"] + step) % samples.count()
 
 
 def take_photo() -> None:

@@ -1,6 +1,7 @@
 """The Digits page in Chromium: drawn digits, links, keys, files, and where things stand."""
 
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -182,11 +183,12 @@ def test_test_images_by_keyboard(server_url: str, page: Page) -> None:
     expect(number).to_be_visible()
     number.fill("18")
     number.press("Enter")
-    expect(page.locator(".st-key-digits_source")).to_contain_text("test image 18")
+    first = re.compile(r"\btest image 18\b")
+    expect(page.locator(".st-key-digits_source")).to_contain_text(first)
     assert page.url.endswith("?input=Test+image&sample=18")
     page.get_by_role("button", name="Random").focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".st-key-digits_source")).not_to_contain_text("test image 18 ")
+    expect(page.locator(".st-key-digits_source")).not_to_contain_text(first)
     chosen = int(page.url.rpartition("=")[2])
     assert chosen < samples.count()
 

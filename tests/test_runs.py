@@ -328,9 +328,9 @@ def test_only_the_last_words_of_failed_children_are_kept(
     monkeypatch.setattr("training.engine.REMEMBERED", 2)
     monkeypatch.setattr(engine, "_spawn", spawn)
     every = [runs.create(QUICK, name) for name in "abcd"]
-    for run in every:
+    for run in every:  # one after the other: of several at once any may end first
         engine.submit(run)
-    wait_for(lambda: not engine._queue and not engine._children)
+        wait_for(lambda: not engine._queue and not engine._children)
     assert [engine.message(run) for run in every] == ["", "", kept, kept]
     assert len(engine._last_words) == (2 if kept else 0)
 
