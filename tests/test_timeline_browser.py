@@ -206,6 +206,16 @@ def test_the_note_follows(show: Show) -> None:
     assert live.inner_text().endswith(" is the most probable.")
 
 
+def test_the_scrubber_stays_in_view_beside_a_chart_that_is_higher_than_the_screen(page: Page, show: Show) -> None:
+    page.set_viewport_size({"width": 800, "height": 400})
+    lanes = {title: heat_lanes(list("abcdefgh"), np.zeros((8, 4))) for title in ("one", "two", "three")}
+    component = show(Timeline("A high one", list("1234"), lanes, axis="step"))
+    assert component.bounding_box()["height"] > 500
+    for name in (".range", ".play", ".note"):
+        box = component.locator(name).bounding_box()
+        assert 0 < box["y"] < box["y"] + box["height"] <= 400
+
+
 def test_it_plays_to_the_end_and_from_there_starts_over(page: Page, show: Show) -> None:
     component = show(addition())
     page.clock.pause_at("2100-01-01")  # or it would go on by itself where the machine is slow

@@ -217,19 +217,21 @@ HTML = """
   <div class="scroll" tabindex="0" role="group">
     <div class="grid"><div class="cursor"></div></div>
   </div>
-  <div class="controls">
-    <button class="play" type="button">
-      <svg viewBox="0 0 16 16" aria-hidden="true">
-        <path class="on" d="M4 2l10 6-10 6z"/>
-        <path class="off" d="M3 2h4v12H3zm6 0h4v12H9z"/>
-      </svg>
-    </button>
-    <input class="range" type="range" min="0" step="1">
+  <div class="now">
+    <div class="controls">
+      <button class="play" type="button">
+        <svg viewBox="0 0 16 16" aria-hidden="true">
+          <path class="on" d="M4 2l10 6-10 6z"/>
+          <path class="off" d="M3 2h4v12H3zm6 0h4v12H9z"/>
+        </svg>
+      </button>
+      <input class="range" type="range" min="0" step="1">
+    </div>
+    <p class="note">
+      <span class="sizer" aria-hidden="true"></span>
+      <span aria-live="polite"><b class="position"></b> <span class="sentence"></span></span>
+    </p>
   </div>
-  <p class="note">
-    <span class="sizer" aria-hidden="true"></span>
-    <span aria-live="polite"><b class="position"></b> <span class="sentence"></span></span>
-  </p>
   <div class="foot"><div class="legend"></div><div class="readout"></div></div>
 </section>
 """

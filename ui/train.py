@@ -150,7 +150,8 @@ def _widget(task: Task, option: Option, default: Any) -> Any:
         return st.slider(label, kind(option.low), kind(end), default, step, width=170, **common)
     common["bind"] = frame.bound(key)
     looks = {} if kind is int else {"format": "%g", "step": 10 ** _magnitude(default)}
-    return st.number_input(label, kind(option.low), kind(option.high), default, width=140, **looks, **common)
+    width = max(140, 9 * len(label))  # room for the label in one line
+    return st.number_input(label, kind(option.low), kind(option.high), default, width=width, **looks, **common)
 
 
 def _explained(option: Option) -> str:
