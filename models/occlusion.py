@@ -1,5 +1,7 @@
 """What a network would answer had one thing in its input been otherwise."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,10 +16,11 @@ def answers(network: Network, variants: Tensor | np.ndarray) -> np.ndarray:
     return probabilities(network(torch.as_tensor(variants, dtype=torch.float32)), network).numpy()
 
 
-def blanked(x: np.ndarray) -> np.ndarray:
-    """For every time step of `x` (T, features) the input without what is read there: (T, T, features)."""
-    variants = np.repeat(x[None], len(x), axis=0)
-    variants[np.arange(len(x)), np.arange(len(x))] = 0
+def blanked(x: np.ndarray, spans: Sequence[slice]) -> np.ndarray:
+    """For each of N spans of time steps the input `x` (T, features) without what is read there: (N, T, features)."""
+    variants = np.repeat(x[None], len(spans), axis=0)
+    for variant, span in zip(variants, spans, strict=True):
+        variant[span] = 0
     return variants
 
 

@@ -4,6 +4,7 @@ import time
 import numpy as np
 import pandas as pd
 import streamlit as st
+import torch
 
 from models import Trace, names, trace
 from models.occlusion import flipped
@@ -316,10 +317,11 @@ def inside(name: str, total: Sum, run: Trace) -> Reading:
     """What the tab Look inside shows: the columns of the sum."""
     top = len(total.a) - 1
 
-    def variants() -> list[Variant]:
-        names = [f"bit {t} of {operand} flipped" for t in range(top) for operand in "ab"]
+    def variants() -> dict[str, list[Variant]]:
+        changed = [f"bit {t} of {operand} flipped" for t in range(top) for operand in "ab"]
         every = flipped(run.inputs)[:top].reshape(-1, *run.inputs.shape)
-        return [Variant(name, x) for name, x in zip(names, every, strict=True)]
+        sums, _ = addition.add(*torch.from_numpy(every[:, :-1]).long().unbind(-1))
+        return {"one bit": list(map(Variant, changed, every, sums.tolist()))}
 
     return Reading(
         name=name,
@@ -338,7 +340,6 @@ def inside(name: str, total: Sum, run: Trace) -> Reading:
         outputs=[f"bit {t}" for t in range(len(total.a))],
         signals={"the carry that goes in": total.carries, "a + b": total.a + total.b, "the sum bit": total.true},
         variants=variants,
-        changed="the change",
     )
 
 

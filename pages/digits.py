@@ -38,6 +38,7 @@ TABS = ("Look inside", "All models on this drawing", "Train", "How it works")
 DEFAULT_MODEL = "digits-best"
 SHIPPED = [DEFAULT_MODEL, *(name for name in recipes() if name in names("digits") and name != DEFAULT_MODEL)]
 LARGEST_PHOTO = 20  # MB: more than a telephone's camera makes
+FEW_ROWS = 5  # that What if takes away at once
 WATCHED = 10  # validation images on which one sees a network learn
 
 # Three columns where there is room: draw, belief, answer. On a phone one under the other: draw, answer, belief.
@@ -208,15 +209,28 @@ def show_all_models(chosen: str, image: np.ndarray, shown: int | None) -> None:
     ).show("digits_beliefs")
 
 
+def without_rows(image: np.ndarray) -> dict[str, list[Variant]]:
+    """The image with some of its rows blank, by which: one, a few, or all on one side of a row with ink."""
+    inked = np.flatnonzero(image.max(axis=1) > 0).tolist()
+    top, bottom = min(inked, default=0), max(inked, default=-1)
+    spans = {
+        "one row": {f"row {row + 1} blank": slice(row, row + 1) for row in inked},
+        f"{FEW_ROWS} rows": {
+            f"rows {row + 1} to {row + FEW_ROWS} blank": slice(row, row + FEW_ROWS)
+            for row in range(top, bottom + 2 - FEW_ROWS)
+        },
+        "all above": {f"all above row {row + 1} blank": slice(row) for row in range(top + 1, bottom + 1)},
+        "all below": {f"all below row {row + 1} blank": slice(row + 1, None) for row in range(top, bottom)},
+    }
+    return {
+        kind: [Variant(name, x) for name, x in zip(named, blanked(image, list(named.values())), strict=True)]
+        for kind, named in spans.items()
+    }
+
+
 def inside(name: str, image: np.ndarray, rows: np.ndarray) -> Reading:
     """What the tab Look inside shows: the rows of the image."""
     answer = int(rows[-1].argmax())
-    inked = np.flatnonzero(image.max(axis=1) > 0)
-
-    def variants() -> list[Variant]:
-        every = blanked(image)
-        return [Variant(f"row {row + 1} blank", every[row]) for row in inked]
-
     return Reading(
         name=name,
         x=image,
@@ -228,8 +242,7 @@ def inside(name: str, image: np.ndarray, rows: np.ndarray) -> Reading:
         output_name=f"the answer {answer}",
         outputs=CLASSES,
         signals={"the ink in the row": image.sum(axis=1), "the ink seen so far": image.sum(axis=1).cumsum()},
-        variants=variants,
-        changed="the row",
+        variants=lambda: without_rows(image),
         others={nickname(network(each).card): each for each in SHIPPED if not network(each).card["weight_decay"]},
         image=True,
     )

@@ -326,10 +326,16 @@ def inside(name: str, sequence: list[int], index: int, run: Trace) -> Reading:
     marks = ["asked" if t == index else "" for t in range(len(elements))]
     answer = int(run.probabilities.argmax())
 
-    def variants() -> list[Variant]:
+    def variants() -> dict[str, list[Variant]]:
         every = replaced(run.inputs)
-        others = [(t, digit) for t in range(T) for digit in range(recall.CLASSES) if digit != sequence[t]]
-        return [Variant(f"{digit} at index {t}", every[t, digit]) for t, digit in others]
+        digits = [
+            Variant(f"{digit} at index {t}", every[t, digit], [digit if t == index else sequence[index]])
+            for t in range(T)
+            for digit in range(recall.CLASSES)
+            if digit != sequence[t]
+        ]
+        others = [t for t in range(min(T, recall.CLASSES)) if t != index] if asked else []
+        return {"one digit": digits + [Variant(f"asked for index {t}", every[T, t], [sequence[t]]) for t in others]}
 
     return Reading(
         name=name,
@@ -343,7 +349,7 @@ def inside(name: str, sequence: list[int], index: int, run: Trace) -> Reading:
         outputs=[str(digit) for digit in range(recall.CLASSES)],
         signals={"whether the asked digit has been heard": heard, "the digits themselves": np.array(elements, float)},
         variants=variants,
-        changed="the digit",
+        elements=CLASSES,
     )
 
 

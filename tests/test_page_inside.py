@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from models import CELLS, Network, load, trace
 from models.fixed_points import FixedPoint
 from models.projection import plane
-from training.tasks import addition
+from tests.pages import opened, texts
+from training.tasks import addition, samples
 from ui import picture
 from ui.inside import PARTS
 from ui.inside_charts import ground, saliency, trajectory
@@ -37,6 +38,42 @@ def test_every_part_opens_for_every_kind_of_network(task: str, model: str, part:
     assert not app.exception
     assert app.session_state[f"{task}_model"] == model
     assert app.segmented_control(key=f"inside_{task}_part").value == part
+
+
+def test_blank_rows_are_as_many_as_is_asked_for() -> None:
+    """Of MNIST's test image 0 the rows 8 to 27 have ink; where MNIST is absent another digit stands in for it."""
+    image = samples.sample(0).image
+    inked = np.flatnonzero(image.max(axis=1) > 0) + 1
+    first, last = inked[0], inked[-1]
+    names = {
+        "one row": [f"row {row} blank" for row in inked],
+        "5 rows": [f"rows {row} to {row + 4} blank" for row in range(first, last - 3)],
+        "all above": [f"all above row {row} blank" for row in range(first + 1, last + 1)],
+        "all below": [f"all below row {row} blank" for row in range(first, last)],
+    }
+    for kind, expected in names.items():
+        app = opened("digits", digits_tab="Look inside", inside_digits_part="What if", inside_digits_change=kind)
+        assert app.selectbox(key="inside_digits_variant").options == expected
+        assert re.search(rf"\b{len(expected)} changes alter", texts(app))
+
+
+def test_only_the_asked_digit_alters_what_is_recalled() -> None:
+    app = opened("recall", sequence="7 0 5 3", recall_tab="Look inside", inside_recall_part="What if")
+    others = ", ".join(f"{digit} at index 1" for digit in range(1, 7))
+    said = f"9 of 36 changes alter the answer: {others} and more. All 36 changed inputs are answered correctly."
+    assert said in texts(app)
+
+
+def test_a_network_that_is_told_the_index_may_be_asked_for_another() -> None:
+    query = {"recall_model": "recall-any", "recall_tab": "Look inside", "inside_recall_part": "What if"}
+    app = opened("recall", sequence="7053", **query)
+    assert app.selectbox(key="inside_recall_variant").options[-3:] == [f"asked for index {t}" for t in (0, 2, 3)]
+    assert "All 39 changed inputs are answered correctly." in texts(app)
+
+
+def test_a_flipped_bit_of_a_sum_is_judged_by_the_new_sum() -> None:
+    app = opened("addition", a="1", b="1", addition_tab="Look inside", inside_addition_part="What if")
+    assert "Each of these 2 changes alters the answer. All 2 changed inputs are answered correctly." in texts(app)
 
 
 def test_units_are_sorted_by_what_they_respond_to() -> None:
@@ -88,8 +125,23 @@ def test_what_is_said_of_gradients() -> None:
 
 def test_what_is_said_of_changes() -> None:
     unchanged = np.array([7])
-    assert "None of these 2" in changes(["row 1", "row 2"], unchanged, np.array([[7], [7]]))
-    assert "1 of 2 changes alter the answer: row 2" in changes(["row 1", "row 2"], unchanged, np.array([[7], [9]]))
+    rows = ["row 1", "row 2"]
+    assert changes(rows, unchanged, np.array([[7], [7]]), [None, None]) == "None of these 2 changes alters the answer."
+    one = "1 of 2 changes alter the answer: row 2."
+    assert changes(rows, unchanged, np.array([[7], [9]]), [None, None]) == one
+    every = "Each of these 2 changes alters the answer."
+    assert changes(rows, unchanged, np.array([[8], [9]]), [None, None]) == every
+
+
+def test_what_is_said_of_right_and_wrong_answers_to_changes() -> None:
+    places, unchanged = ["bit 0", "bit 1"], np.array([0, 1])
+    said = np.array([[1, 1], [0, 0]])
+    assert changes(places, unchanged, said, said.tolist()).endswith("All 2 changed inputs are answered correctly.")
+    wrong = "1 of 2 changed inputs are answered wrongly: bit 1."
+    assert changes(places, unchanged, said, [[1, 1], [0, 1]]).endswith(wrong)
+    assert changes(places, unchanged, said, [None, [0, 1]]).endswith(
+        "1 of 1 changed inputs are answered wrongly: bit 1."
+    )
 
 
 def test_what_is_said_of_fixed_points() -> None:

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from models import CELLS, Network, Trace, names, trace
 from models.fixed_points import FixedPoint, fixed_points
 from models.gradients import gradients
-from models.occlusion import answers
+from models.occlusion import answers, replaced
 from models.projection import Plane, plane
 from training.fit import build
 from training.task import Settings
@@ -32,15 +32,23 @@ FIXED_AT_ONCE, LARGEST_TO_REST = 64, 256  # numbers in a state: where fixed poin
 BESIDE = 10  # time steps across, of a chart that leaves room for the equations beside it
 TOLD_BY_TWO = 0.7  # of the variance in two components, below which a place of the plane says too little of a state
 GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
+# Text beside a chart that is higher than the screen moves along with it, below Streamlit's own header.
+STAYS = """<style>
+[data-testid=stLayoutWrapper]:has(> [class*=_beside]) { position: sticky; top: 4rem; }
+</style>"""
 CANDIDATE = "candidate"  # the one "gate" that runs from -1 to 1
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A changed input: what was changed, and the input (T, features)."""
+    """A changed input: what was changed, the input (T, features), and the right answer to it, where there is one.
+
+    That is a class, or the bits of every step.
+    """
 
     name: str
     x: np.ndarray
+    right: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,8 @@ class Reading:
 
     `lanes` show the input `x` (T, features) on the time axis with the headers `steps`. `output` is the logit that is
     looked at, called `output_name`; `outputs` names all. `signals` are what units may respond to, each (T,).
-    `variants` makes the changed inputs of What if, and `others` are networks whose gradients are compared.
+    `variants` makes the changed inputs of What if, by the kind of change, and `others` are networks whose gradients
+    are compared. `elements` names what may stand at each step of a one-hot input, which What if shows for all steps.
     """
 
     name: str
@@ -62,8 +71,8 @@ class Reading:
     output_name: str
     outputs: Sequence[str]
     signals: Mapping[str, np.ndarray]
-    variants: Callable[[], list[Variant]]
-    changed: str
+    variants: Callable[[], Mapping[str, list[Variant]]]
+    elements: Sequence[str] = ()
     others: Mapping[str, str] = field(default_factory=dict)
     image: bool = False
 
@@ -148,11 +157,12 @@ def show_states(reading: Reading) -> None:
 
 
 def chart_and_text(reading: Reading) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Places for a chart of lanes and for text: beside it, at the height of its last lines, where there is room."""
+    """Places for a chart of lanes and for text: beside it, where there is room, and in view whatever part one sees."""
     if reading.direction == "down" or len(reading.steps) > BESIDE:
         return st.container(), st.container()
-    chart, text = st.columns([3, 2], gap="large", vertical_alignment="bottom")
-    return chart, text
+    st.html(STAYS)
+    chart, text = st.columns([3, 2], gap="large")
+    return chart, text.container(key=f"{reading.key}_beside")
 
 
 def beside_input(reading: Reading) -> DeltaGenerator:
@@ -273,32 +283,68 @@ def show_gradients(reading: Reading) -> None:
 
 def show_what_if(reading: Reading) -> None:
     """Answers to changed inputs, and one of them beside the input as it is."""
-    net, variants = network(reading.name), reading.variants()
+    kinds = reading.variants()
+    kind = next(iter(kinds))
+    st.markdown("What would the network answer had one thing been different?")
+    if len(kinds) > 1:
+        kind = st.segmented_control(
+            "What is blank", list(kinds), default=kind, required=True, key=f"{reading.key}_change", bind="query-params"
+        )
+    variants = kinds[kind]
     if not variants:
+        st.markdown("The input is too short for this change.")
         return
+    net = network(reading.name)
     changed = [variant.name for variant in variants]
-    st.markdown(
-        "What would the network answer had one thing been different? Each row of the chart is the input with one "
-        "change, its colours are the probabilities of the answers."
-    )
     values = answers(net, np.stack([variant.x for variant in variants]))
+    if reading.elements:
+        show_replaced(reading)
+    else:
+        show_changed(reading, changed, values)
+    right = [variant.right for variant in variants]
     unchanged = answers(net, reading.x[None])[0]
+    st.markdown(f"**{changes(changed, said(unchanged, net), said(values, net), right)}**")
+    show_beside(reading, {variant.name: variant.x for variant in variants})
+
+
+def show_changed(reading: Reading, changed: list[str], values: np.ndarray) -> None:
+    """The answer to every changed input: a row for each."""
     outputs = list(reading.outputs)
-    shown = outputs[::-1] if net.readout == "every" and reading.direction == "left" else outputs
-    chart = answers_map(values, changed, outputs, reading.changed, "answer", shown)
+    every = network(reading.name).readout == "every"
+    chart = answers_map(values, changed, outputs, outputs[::-1] if every and reading.direction == "left" else outputs)
     st.altair_chart(chart, alt="The answer to every changed input")
-    st.markdown(f"**{changes(changed, said(unchanged, net), said(values, net))}**")
-    chosen = st.selectbox(
-        "Show one beside the input as it is", changed, key=f"{reading.key}_variant", width=320, bind="query-params"
+    st.caption("Each row of the chart is the input with one change, its colours are the probabilities of the answers.")
+
+
+def show_replaced(reading: Reading) -> None:
+    """What would be answered with any other element at any step, below the step."""
+    every = replaced(reading.x)
+    T, K = every.shape[:2]
+    values = answers(network(reading.name), every.reshape(T * K, T, K)).reshape(T, K, -1)
+    texts = np.asarray(reading.outputs)[values.argmax(axis=-1)]
+    lanes = heat_lanes(reading.elements, values[..., reading.output].T, texts=texts.T.tolist())
+    show_lanes(reading, {"": reading.lanes, "The answer with another digit in its place": lanes}, "replaced")
+    st.caption(
+        "In each cell: the answer had the digit on the left stood at this step. "
+        f"Its colour: how probable {reading.output_name} then still is."
     )
+
+
+def show_beside(reading: Reading, changed: Mapping[str, np.ndarray]) -> None:
+    """The answer and the states of one changed input beside those of the input as it is."""
+    chosen = st.selectbox(
+        "Show one beside the input as it is",
+        list(changed),
+        key=f"{reading.key}_variant",
+        width=320,
+        bind="query-params",
+    )
+    net = network(reading.name)
     layer, backward = place(reading)
-    before, after = st.columns(2, gap="large")
     livelier = np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))
     order = np.sort(livelier[: MOST_UNITS[reading.direction]])
-    for column, label, x in (
-        (before, "The input as it is", reading.x),
-        (after, chosen, variants[changed.index(chosen)].x),
-    ):
+    columns = st.columns(2, gap="large")
+    for column, label, x in zip(columns, ("The input as it is", chosen), (reading.x, changed[chosen]), strict=True):
         hidden = traced(reading.name, x).hidden[layer, backward]
         with column:
             st.markdown(f"**{label}**: {told(answers(net, x[None])[0], net, reading.outputs)}")

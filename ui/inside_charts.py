@@ -69,29 +69,27 @@ def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
     return readable((ink + slopes + outlines).properties(height=410)).properties(padding=margin)
 
 
-def answers_map(
-    values: np.ndarray, names: list[str], outputs: list[str], rows: str, columns: str, shown: list[str] | None = None
-) -> alt.LayerChart:
-    """Probabilities (N, K): a row for every change of the input, a column for every output, in the order of `shown`."""
+def answers_map(values: np.ndarray, changed: list[str], outputs: list[str], shown: list[str]) -> alt.LayerChart:
+    """Probabilities (N, K): a row for every changed input, a column for every output, in the order of `shown`."""
     table = pd.DataFrame(
         [
-            {rows: name, columns: output, "probability": float(value)}
-            for name, line in zip(names, values, strict=True)
+            {"change": name, "answer": output, "probability": float(value)}
+            for name, line in zip(changed, values, strict=True)
             for output, value in zip(outputs, line, strict=True)
         ]
     )
-    legend = alt.Legend(orient="top", format="%")
+    legend = alt.Legend(orient="top", format="%", values=[0, 0.5, 1])
     cells = (
         alt.Chart(table)
         .mark_rect()
         .encode(
-            x=alt.X(f"{columns}:N", sort=shown or outputs, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y(f"{rows}:N", sort=names, axis=alt.Axis(labelOverlap=len(names) > MOST_LABELLED)),
+            x=alt.X("answer:N", sort=shown, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("change:N", sort=changed, title=None, axis=alt.Axis(labelOverlap=len(changed) > MOST_LABELLED)),
             color=alt.Color("probability:Q", scale=alt.Scale(domain=[0, 1]), legend=legend),
-            tooltip=[rows, columns, alt.Tooltip("probability:Q", format=".1%")],
+            tooltip=["change", "answer", alt.Tooltip("probability:Q", format=".1%")],
         )
     )
-    return readable(alt.layer(cells).properties(height=min(19 * len(names), 19 * MOST_LABELLED) + 120))
+    return readable(alt.layer(cells).properties(height=min(19 * len(changed), 19 * MOST_LABELLED) + 120))
 
 
 def trajectory(

@@ -1,5 +1,7 @@
 """What the tab Look inside says, worked out from arrays."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.fixed_points import FixedPoint
@@ -88,13 +90,37 @@ def _factor(ratio: float) -> str:
     return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}" if ratio < 1e6 else f"{ratio:.0e}"
 
 
-def changes(names: list[str], unchanged: np.ndarray, answers: np.ndarray) -> str:
-    """Which changes of the input change what is said: `unchanged` (K,) and `answers` (N, K), as said after rounding."""
+def changes(names: list[str], unchanged: np.ndarray, answers: np.ndarray, right: Sequence[Sequence[int] | None]) -> str:
+    """Which changes of the input change what is said, and whether that is right, of those of which it is known.
+
+    `unchanged` (K,) and `answers` (N, K) as said after rounding, `right` N answers.
+    """
     other = [name for name, answer in zip(names, answers, strict=True) if not np.array_equal(answer, unchanged)]
+    return " ".join(filter(None, (_altered(names, other), _judged(names, answers, right))))
+
+
+def _altered(names: list[str], other: list[str]) -> str:
     if not other:
         return f"None of these {len(names)} changes alters the answer."
-    listed = ", ".join(other[:6]) + (" and more" if len(other) > 6 else "")
-    return f"{len(other)} of {len(names)} changes alter the answer: {listed}."
+    if len(other) == len(names) > 1:
+        return f"Each of these {len(names)} changes alters the answer."
+    return f"{len(other)} of {len(names)} changes alter the answer: {_listed(other)}."
+
+
+def _judged(names: list[str], answers: np.ndarray, right: Sequence[Sequence[int] | None]) -> str:
+    judged = [
+        (name, np.array_equal(answer, true)) for name, answer, true in zip(names, answers, right, strict=True) if true
+    ]
+    wrong = [name for name, is_right in judged if not is_right]
+    if not judged:
+        return ""
+    if not wrong:
+        return f"All {len(judged)} changed inputs are answered correctly."
+    return f"{len(wrong)} of {len(judged)} changed inputs are answered wrongly: {_listed(wrong)}."
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:6]) + (" and more" if len(names) > 6 else "")
 
 
 def rests(points: list[FixedPoint]) -> str:
