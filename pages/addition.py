@@ -366,7 +366,7 @@ def show_accuracy(name: str) -> None:
         which = st.segmented_control(
             "Models",
             ["this model", "all models"],
-            default="this model",
+            default="all models",
             required=True,
             key="addition_models",
             bind="query-params",

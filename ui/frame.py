@@ -27,7 +27,7 @@ PAGES = [
 # All that may stand in one row is as high as a field, so that labels stand in one line, and so do what they label.
 # On a phone the chosen tab of a link may lie beyond the edge of its strip, which then looks as if none were chosen.
 STYLE = """<style>
-[data-testid=stButtonGroup] [role=radio] { min-height: 2.5rem; }
+[data-testid=stButtonGroup] [data-variant] { min-height: 2.5rem; }
 [data-testid=stCheckbox] { min-height: 2.5rem; justify-content: center; }
 [direction=row]:has([data-testid=stWidgetLabel]) > * > .stMarkdown {
   display: grid; min-height: 2.5rem; align-items: center;
