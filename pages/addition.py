@@ -1,15 +1,17 @@
 import random
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
 
-from models import Trace, names, trace
+from models import Network, Trace, names, trace
 from models.occlusion import flipped
 from models.search import Search, find_error
 from training import runs
+from training.task import Settings
 from training.tasks import addition, lengths
 from training.tasks.lengths import RANDOM_PAIRS
 from ui import frame
@@ -132,9 +134,13 @@ $$
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def read(name: str, a: Bits, b: Bits) -> Trace:
-    """What happens in the model when it adds a and b; the shorter one gets zeros in front."""
-    length = max(len(a), len(b))
-    return trace(network(name), addition.encode(addition.decode(a), addition.decode(b), length))
+    """What happens in the model when it adds a and b."""
+    return trace(network(name), encoded(a, b))
+
+
+def encoded(a: Bits, b: Bits) -> torch.Tensor:
+    """What a network reads of a and b; the shorter one gets zeros in front."""
+    return addition.encode(addition.decode(a), addition.decode(b), max(len(a), len(b)))
 
 
 def added(name: str, a: Bits, b: Bits) -> Sum:
@@ -436,6 +442,29 @@ def show_all_models(name: str, a: Bits, b: Bits) -> None:
     ).show("addition_timelines")
 
 
+def show_added(a: Bits, b: Bits, settings: Settings, trained: Network) -> None:
+    """What a network in training makes of the sum on the screen."""
+    run = trace(trained, encoded(a, b))
+    total = worked(run.inputs, run.logits, run.probabilities)
+    lanes = [
+        bit_lane("a", total.a),
+        bit_lane("b", total.b),
+        rule(),
+        bit_lane("true sum", total.true),
+        bit_lane("network", total.said, total.said != total.true, "wrong"),
+        *heat_lanes(["p(1)"], total.probabilities[None], texts=[[short(p) for p in total.probabilities]]),
+    ]
+    st.caption(f"What the best network so far makes of the sum above: {verdict(total)}.")
+    Timeline(
+        "The sum, by the best network so far",
+        [str(t) for t in range(len(total.a))],
+        {"": lanes},
+        direction="left",
+        axis="bit",
+        group="addition",
+    ).show("addition_watched")
+
+
 def show_how_it_works(name: str) -> None:
     """Tab: the task, the losses, the cell."""
     card = network(name).card
@@ -539,7 +568,7 @@ if within.open:
         inside_panel(inside(model, total, read(model, a, b)))
 if training.open:
     with training:
-        train_panel("addition")
+        train_panel("addition", watch=partial(show_added, a, b))
 if how.open:
     with how:
         show_how_it_works(model)

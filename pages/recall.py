@@ -1,13 +1,15 @@
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from models import READOUTS, Trace, belief_backwards, names, trace
+from models import READOUTS, Network, Trace, belief_backwards, names, trace
 from models.occlusion import replaced
 from training import runs
 from training.reported import SIXTEEN
+from training.task import Settings
 from training.tasks import recall
 from ui import frame
 from ui.background import just_trained
@@ -26,6 +28,7 @@ FIRST = "7 0 5 3 9 9 4 5"
 CLASSES = [str(digit) for digit in range(recall.CLASSES)]
 TABS = ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "Train", "How it works")
 SIDE_BY_SIDE = 20  # digits of a sequence that fits beside the answer
+WATCHED = 9  # sequences on which one sees a network learn
 SEQUENCES = 500  # per length
 ASKED_SEQUENCES = 200  # per length and index
 SHIPPED = {index: [name for name in names("recall") if f"-i{index}-" in name] for index in range(10)}
@@ -402,6 +405,28 @@ def show_memory(name: str, sequence: list[int], index: int, run: Trace) -> None:
     ).show("recall_memory")
 
 
+def show_recalled(sequence: list[int], index: int, settings: Settings, trained: Network) -> None:
+    """What a network in training makes of the sequence on the screen and of the report's, at the index it learns."""
+    is_told = recall.query(settings.data) == "any"
+    index = min(index, recall.CLASSES - 1) if is_told else settings.data["index"]
+    every = [sequence, *map(recall.parse, EXAMPLES)]
+    long_enough = [digits for digits in every if len(digits) > index][:WATCHED]
+    if not long_enough:
+        st.caption(f"Type a sequence with a digit at index {index} to see what the best network so far makes of it.")
+        return
+    st.caption(
+        f"What the best network so far makes of the sequence above and of the report's, asked for index {index}:"
+    )
+    table = ["| sequence | answer |", "|:--|:--|"]
+    for digits in long_enough:
+        answer = trace(trained, recall.encode(digits + [index] * is_told)).probabilities
+        best = int(answer.argmax())
+        sign = ":green[✓]" if best == digits[index] else ":red[✗]"
+        marked = " ".join(f"**{digit}**" if t == index else str(digit) for t, digit in enumerate(digits))
+        table.append(f"| {marked} | {sign} **{best}** at {percent(answer[best])} |")
+    st.markdown("\n".join(table))
+
+
 def show_how_it_works(name: str) -> None:
     """Tab: the task, the two directions, the cell."""
     card = network(name).card
@@ -497,7 +522,7 @@ if within.open:
         inside_panel(inside(model, sequence, index, run))
 if training.open:
     with training:
-        train_panel("recall")
+        train_panel("recall", watch=partial(show_recalled, sequence, index))
 if how.open:
     with how:
         show_how_it_works(model)

@@ -1,5 +1,6 @@
 """The tab Train under AppTest: settings, presets, limits, and a run from its start to its network on the page."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from training.options import options, value
 from training.pretrain import recipes
 from training.runs import Run
 from training.task import Settings
-from training.tasks import TASKS, digits
+from training.tasks import TASKS, addition, digits, recall
 from training.worker import execute
 from ui.background import FOLLOWED, engine
 from ui.mnist import download
@@ -272,6 +273,46 @@ def test_what_is_told_the_index_is_offered_for_the_one_on_the_screen() -> None:
     end(app, RECALL.with_data(query="any"))
     assert app.segmented_control(key="index").value == 5
     assert app.selectbox(key="recall_model").value == runs.all_runs("recall")[0].id
+
+
+def test_while_it_trains_one_sees_what_it_makes_of_the_sequence_on_the_screen() -> None:
+    run = runs.create(RECALL.with_data(index=3))
+    execute(run)
+    app = opened("recall", recall_run=run.name, sequence="1 6 0 4 8", index="1")
+    assert "of the sequence above and of the report's, asked for index 3:" in texts(app)
+    (table,) = [text.value for text in app.markdown if text.value.startswith("| sequence | answer |")]
+    lines = table.splitlines()[2:]
+    assert len(lines) == 9
+    for line in lines:
+        digits = [int(digit) for digit in re.findall(r"\d", line.split("|")[1])]
+        answer = int(load(run.best)(recall.encode(digits)[None]).argmax())
+        assert f"**{digits[3]}**" in line.split("|")[1]
+        assert f"{':green[✓]' if answer == digits[3] else ':red[✗]'} **{answer}** at " in line
+
+
+def test_what_is_told_the_index_is_watched_at_the_one_on_the_screen() -> None:
+    run = runs.create(RECALL.with_data(query="any"))
+    execute(run)
+    app = opened("recall", recall_run=run.name, index="2")
+    assert "asked for index 2:" in texts(app)
+    (line, *_) = next(text.value for text in app.markdown if text.value.startswith("| seq")).splitlines()[2:]
+    answer = int(load(run.best)(recall.encode([7, 0, 5, 3, 9, 9, 4, 5, 2])[None]).argmax())
+    assert f"**{answer}** at " in line
+
+
+def test_an_index_that_no_sequence_at_hand_has_is_said() -> None:
+    run = runs.create(RECALL.with_data(index=20, longest=21))
+    execute(run)
+    assert "Type a sequence with a digit at index 20 to see" in texts(opened("recall", recall_run=run.name))
+
+
+def test_while_it_trains_one_sees_what_it_makes_of_the_sum_on_the_screen() -> None:
+    run = runs.create(QUICK)
+    execute(run)
+    app = opened("addition", addition_run=run.name, a="11", b="1")
+    said = load(run.best)(addition.encode(3, 1, 2)[None])[0] > 0
+    outcome = "right" if said.tolist() == [False, False, True] else "wrong at"
+    assert f"What the best network so far makes of the sum above: {outcome}" in texts(app)
 
 
 def test_pause_resume_stop_and_discard() -> None:
