@@ -126,7 +126,7 @@ def test_a_single_index_without_a_network_is_one() -> None:
 
 def test_more_than_ten_digits_are_answered_with_a_warning() -> None:
     app = opened(sequence="1234567890" * 3)
-    assert "with 30 digits it is on its own" in texts(app)
+    assert "none as long as this one." in texts(app)
     assert any("no network for the indices 10 to 29" in caption.value for caption in app.caption)
     assert app.segmented_control(key="index").options == [str(index) for index in range(10)]
 
@@ -175,4 +175,4 @@ def test_garbage_in_the_link_is_no_accident() -> None:
 
 def test_a_network_that_is_told_its_index_is_not_said_to_need_longer_sequences() -> None:
     app = opened(sequence="1234567890" * 3, index="9", recall_model="recall-any")
-    assert "trained on sequences of 3 to 10 digits; with 30 digits" in texts(app)
+    assert "trained on sequences of 3 to 10 digits, none as long as this one." in texts(app)

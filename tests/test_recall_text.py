@@ -67,10 +67,10 @@ def test_notes_give_both_directions() -> None:
 def test_lengths_outside_of_training_are_named() -> None:
     assert outside(8, (3, 10)) is None
     assert outside(11, (3, 10)) == (
-        "This network was trained on sequences of 3 to 10 digits; with 11 digits it is on its own."
+        "This network was trained on sequences of 3 to 10 digits, none as long as this one."
     )
-    assert outside(1, (3, 10)).endswith("with 1 digit it is on its own.")
-    assert outside(12, (10, 10)).startswith("This network was trained on sequences of 10 digits;")
+    assert outside(1, (3, 10)).endswith(", none as short as this one.")
+    assert outside(12, (10, 10)).startswith("This network was trained on sequences of 10 digits,")
 
 
 def test_a_network_for_one_index_was_trained_on_lengths_that_hold_it_and_one_that_is_told_it_on_all() -> None:

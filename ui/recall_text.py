@@ -84,8 +84,8 @@ def outside(length: int, trained: tuple[int, int]) -> str | None:
     shortest, longest = trained
     if shortest <= length <= longest:
         return None
-    unit = "digit" if length == 1 else "digits"
-    return f"This network was trained on sequences of {span(trained)} digits; with {length} {unit} it is on its own."
+    extent = "short" if length < shortest else "long"
+    return f"This network was trained on sequences of {span(trained)} digits, none as {extent} as this one."
 
 
 def shaded(trained: tuple[int, int]) -> str:
