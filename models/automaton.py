@@ -25,11 +25,14 @@ SYMBOLS = ("0+0", "0+1", "1+0", "1+1")
 class Automaton:
     """A machine that reads columns: `following[q][x]` is the state after symbol x = 2 a + b, `says[q][x]` the bit said.
 
-    It begins in state 0. Where it has more than MOST_STATES, what follows may not be known: None.
+    It begins in state 0. Where it has more than MOST_STATES, what follows may not be known: None. `apart` counts the
+    further kinds of states that a network has after long streams, to which the machine has no way: it goes on from the
+    first state of a kind, and others that are like it over a few columns may part from it later.
     """
 
     following: tuple[tuple[int | None, ...], ...]
     says: tuple[tuple[int, ...], ...]
+    apart: int = 0
 
     @classmethod
     def of_carries(cls) -> "Automaton":
@@ -54,6 +57,18 @@ class Automaton:
                     seen.add(pair)
                     waiting.append((*pair, [*word, x]))
         return None
+
+    def reached(self) -> "Automaton":
+        """The machine with the states only that it gets to, in the order in which it does; the others are `apart`."""
+        order = [0]
+        for state in order:  # which grows meanwhile
+            order += [after for after in dict.fromkeys(self.following[state]) if after not in {None, *order}]
+        number = {state: place for place, state in enumerate(order)}
+        return Automaton(
+            tuple(tuple(map(number.get, self.following[state])) for state in order),
+            tuple(self.says[state] for state in order),
+            len(self.following) - len(order),
+        )
 
     def dot(self, most: int = 10) -> str:
         """The machine in Graphviz's language, its first `most` states: on each arrow the bits read and the bit said."""
@@ -92,7 +107,7 @@ def extract(network: Network) -> Automaton:
         states, new = after, _numbered(kinds, numbers)
         following += [tuple(map(numbers.get, kinds[i : i + 4])) for i in range(0, len(kinds), 4)]
         says += [tuple(row) for row in (said > 0).int().view(-1, 4).tolist()]
-    return Automaton(tuple(following), tuple(says))
+    return Automaton(tuple(following), tuple(says)).reached()
 
 
 def _numbered(kinds: list[bytes], numbers: dict[bytes, int]) -> list[int]:

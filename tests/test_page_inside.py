@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from models import CELLS, Network, load, trace
 from models.fixed_points import FixedPoint
+from models.occlusion import answers
 from models.projection import plane
 from tests.pages import opened, texts
 from training.tasks import addition, samples
@@ -17,6 +18,7 @@ from ui import picture
 from ui.inside import PARTS
 from ui.inside_charts import ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, signed, sums, vanishing
+from ui.words import percent
 
 ROOT = Path(__file__).parents[1]
 MODELS = {
@@ -55,6 +57,25 @@ def test_blank_rows_are_as_many_as_is_asked_for() -> None:
         app = opened("digits", digits_tab="Look inside", inside_digits_part="What if", inside_digits_change=kind)
         assert app.selectbox(key="inside_digits_variant").options == expected
         assert re.search(rf"\b{len(expected)} changes alter", texts(app))
+
+
+@pytest.mark.parametrize(("sequence", "shown"), [("7", False), ("70", False), ("705", True)])
+def test_a_plane_needs_three_steps(sequence: str, shown: bool) -> None:
+    part = {"recall_tab": "Look inside", "inside_recall_part": "Plane and fixed points"}
+    app = opened("recall", sequence=sequence, index="0", **part)
+    assert ("principal components hold" in texts(app)) == shown
+    assert bool(app.info) != shown
+
+
+def test_what_the_page_would_not_call_a_digit_is_not_called_so_here() -> None:
+    query = {"inside_digits_part": "What if", "inside_digits_change": "all below"}
+    image = samples.sample(0).image
+    app = opened("digits", digits_tab="Look inside", **query)
+    first = app.selectbox(key="inside_digits_variant").value
+    top = int(re.search(r"row (\d+)", first)[1])
+    (rest,) = answers(load("digits-best"), np.where(np.arange(28)[:, None] < top, image, 0)[None])
+    assert rest.max() < load("digits-best").card["refusal_threshold"]
+    assert f"**{first}**: does not look like a digit ({rest.argmax()} at {percent(rest.max())})" in texts(app)
 
 
 def test_only_the_asked_digit_alters_what_is_recalled() -> None:

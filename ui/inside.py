@@ -36,6 +36,8 @@ GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
 STAYS = """<style>
 [data-testid=stLayoutWrapper]:has(> [class*=_beside]) { position: sticky; top: 4rem; }
 </style>"""
+FEWEST_FOR_COMPONENTS = 3  # states, that two principal components say something of
+REFUSED = -1  # in place of a class
 CANDIDATE = "candidate"  # the one "gate" that runs from -1 to 1
 
 
@@ -313,7 +315,8 @@ def show_changed(reading: Reading, changed: list[str], values: np.ndarray) -> No
     every = network(reading.name).readout == "every"
     chart = answers_map(values, changed, outputs, outputs[::-1] if every and reading.direction == "left" else outputs)
     st.altair_chart(chart, alt="The answer to every changed input")
-    st.caption("Each row of the chart is the input with one change, its colours are the probabilities of the answers.")
+    colours = "that each bit of the sum is 1" if every else "of the answers"
+    st.caption(f"Each row of the chart is the input with one change, its colours are the probabilities {colours}.")
 
 
 def show_replaced(reading: Reading) -> None:
@@ -354,8 +357,14 @@ def show_beside(reading: Reading, changed: Mapping[str, np.ndarray]) -> None:
 
 
 def said(probabilities: np.ndarray, net: Network) -> np.ndarray:
-    """What is answered: bits, or the most probable class as one number, with the last dimension kept."""
-    return probabilities > 0.5 if net.readout == "every" else probabilities.argmax(axis=-1, keepdims=True)
+    """What is answered: bits, or the most probable class as one number, with the last dimension kept.
+
+    REFUSED stands for what is not probable enough to be an answer.
+    """
+    if net.readout == "every":
+        return probabilities > 0.5
+    refused = probabilities.max(axis=-1, keepdims=True) < net.card.get("refusal_threshold", 0.0)
+    return np.where(refused, REFUSED, probabilities.argmax(axis=-1, keepdims=True))
 
 
 def told(probabilities: np.ndarray, net: Network, outputs: Sequence[str]) -> str:
@@ -363,7 +372,8 @@ def told(probabilities: np.ndarray, net: Network, outputs: Sequence[str]) -> str
     if net.readout == "every":
         return "".join("1" if p > 0.5 else "0" for p in probabilities[::-1])
     best = int(probabilities.argmax())
-    return f"{outputs[best]} at {percent(probabilities[best])}"
+    answer = f"{outputs[best]} at {percent(probabilities[best])}"
+    return f"does not look like a digit ({answer})" if said(probabilities, net)[0] == REFUSED else answer
 
 
 def show_plane(reading: Reading) -> None:
@@ -373,6 +383,9 @@ def show_plane(reading: Reading) -> None:
     states = run.hidden[layer, backward]
     if net.hidden_size < 2:
         st.info("A network with a single hidden unit has no plane to show.")
+        return
+    if len(states) < FEWEST_FOR_COMPONENTS and net.hidden_size > 2:
+        st.info(f"The plane is that of at least {FEWEST_FOR_COMPONENTS} time steps: give the network a longer input.")
         return
     seen = plane(states)
     if net.hidden_size == 2:

@@ -79,17 +79,18 @@ def answers_map(values: np.ndarray, changed: list[str], outputs: list[str], show
         ]
     )
     legend = alt.Legend(orient="top", format="%", values=[0, 0.5, 1])
+    names = alt.Axis(labelLimit=200, labelOverlap=len(changed) > MOST_LABELLED)
     cells = (
         alt.Chart(table)
         .mark_rect()
         .encode(
             x=alt.X("answer:N", sort=shown, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("change:N", sort=changed, title=None, axis=alt.Axis(labelOverlap=len(changed) > MOST_LABELLED)),
+            y=alt.Y("change:N", sort=changed, title=None, axis=names),
             color=alt.Color("probability:Q", scale=alt.Scale(domain=[0, 1]), legend=legend),
             tooltip=["change", "answer", alt.Tooltip("probability:Q", format=".1%")],
         )
     )
-    return readable(alt.layer(cells).properties(height=min(19 * len(changed), 19 * MOST_LABELLED) + 120))
+    return readable(alt.layer(cells).properties(height=19 * min(len(changed), MOST_LABELLED) + 175))
 
 
 def trajectory(

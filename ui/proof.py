@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 
 from models import Verdict, verdict
-from models.automaton import Automaton, extract
+from models.automaton import AHEAD, Automaton, extract
 from training.tasks import addition
 from ui.addition_text import written
 from ui.charts import state_boxes
@@ -21,10 +21,10 @@ bits comes next, all states of a box move along a way that ends in a box again, 
 a state from which the network says a wrong bit. So none is ever said, however long the numbers are. Roundings are
 counted in: every set of states is a little larger than it must be, for what 32-bit numbers can be off.
 """
-AUTOMATON = """
+AUTOMATON = f"""
 An adder needs two states only: no carry, and carry. Here hidden states of the network are one state of the machine when
-nothing that comes in the next 3 columns tells them apart. Arrows bear the two bits read and the bit that is said (Giles
-et al., 1992; Weiss et al., 2018).
+nothing that comes in the next {AHEAD} columns tells them apart. Arrows bear the two bits read and the bit that is said
+(Giles et al., 1992; Weiss et al., 2018).
 """
 CARRY = Automaton.of_carries()
 DRAWN = 10  # states of an automaton, at most
@@ -96,6 +96,19 @@ def _show_boxes(found: Verdict) -> None:
     st.markdown(HOW, width=760)
 
 
+def _seemingly_right(automaton: Automaton) -> str:
+    """What the machine of a network says of it that fails, though the machine does not."""
+    kinds, least = len(automaton.following), len(CARRY.following)
+    alike = "Over a few columns it is a carry machine"
+    alike = alike if kinds == least else f"It tells {kinds:,} kinds of states apart, where {least} would do"
+    apart = (
+        f"After longer streams its states are of {automaton.apart:,} more kinds, to which no arrow leads: states that "
+        f"are alike over {AHEAD} columns drift apart later. "
+    )
+    last = "It takes a longer sum to make it err, such as the one above."
+    return f"**{alike}.** {apart if automaton.apart else ''}{last}"
+
+
 def _show_automaton(name: str) -> None:
     """The network's automaton beside the true one."""
     st.markdown("**Its automaton**")
@@ -114,10 +127,7 @@ def _show_automaton(name: str) -> None:
         a, b = (written(bits) for bits in ([x >> 1 for x in word], [x & 1 for x in word]))
         st.markdown(f"**The two differ**: on {a} + {b}, the network's machine says a wrong bit in the highest column.")
     elif judged(name).kind == "fails":
-        kinds, least = len(automaton.following), len(CARRY.following)
-        alike = "Over a few columns it is a carry machine"
-        alike = alike if kinds == least else f"It tells {kinds:,} kinds of states apart, where {least} would do"
-        st.markdown(f"**{alike}.** It takes a longer sum to make it err, such as the one above.")
+        st.markdown(_seemingly_right(automaton))
     elif judged(name).kind == "undecided":
         st.markdown("**The two agree** on what was looked at. Whether they always do is not decided.")
     else:

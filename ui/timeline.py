@@ -231,8 +231,9 @@ HTML = """
       <span class="sizer" aria-hidden="true"></span>
       <span aria-live="polite"><b class="position"></b> <span class="sentence"></span></span>
     </p>
+    <div class="readout"></div>
   </div>
-  <div class="foot"><div class="legend"></div><div class="readout"></div></div>
+  <div class="legend"></div>
 </section>
 """
 _COMPONENT = component("timeline", HTML)
