@@ -369,21 +369,16 @@ def with_shipped(name: str) -> list[str]:
 def show_accuracy(name: str) -> None:
     """Tab: how the accuracies change with the length of the numbers."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = st.segmented_control(
+        which = frame.choice(
             "Models",
             ["this model", "all models"],
             default="all models",
-            required=True,
             key="addition_models",
-            bind="query-params",
         )
-        kind = st.segmented_control(
+        kind = frame.choice(
             "Numbers",
             ["random numbers", "carry chains"],
-            default="random numbers",
-            required=True,
             key="numbers",
-            bind="query-params",
         )
         longest = st.slider("Longest, in bits", 8, addition.MAX_BITS, 32, key="longest", bind="query-params", width=260)
     rows = measured([name] if which == "this model" else with_shipped(name), longest, kind)
@@ -503,13 +498,10 @@ if "addition_break" in st.session_state:
     break_it(st.session_state.pop("addition_break"))
 boxes = st.columns(2)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    notation = st.segmented_control(
+    notation = frame.choice(
         "Notation",
         list(BASES),
-        default="binary",
-        required=True,
         key="notation",
-        bind="query-params",
         on_change=change_notation,
     )
     st.button("Random", icon=":material/shuffle:", on_click=show_random, help="Two random numbers of the same width")

@@ -275,9 +275,7 @@ def screen(name: str) -> None:
         draw, answer = st.container(width=284, key="digits_draw"), st.container(width=200, key="answer")
         why = st.container(key="digits_belief_column")
     with draw:
-        kind = st.segmented_control(
-            "Input", list(INPUTS), default="Draw", required=True, key="input", bind="query-params"
-        )
+        kind = frame.choice("Input", list(INPUTS), key="input")
         source = st.container(key="digits_source")
         try:
             given = INPUTS[kind]()

@@ -193,13 +193,11 @@ def sequence_box() -> tuple[list[int] | None, str]:
 def index_choice(length: int) -> int:
     """The index to ask for. One that a shorter sequence has lost stays on offer, so that nothing jumps."""
     kept = st.session_state.get("index", linked_index())
-    return st.segmented_control(
+    return frame.choice(
         "Index, counted from 0",
         [index for index in MODELS if index < length or index == kept],
         default=1 if length > 1 else 0,
-        required=True,
         key="index",
-        bind="query-params",
         on_change=change_index,
         help="The lab ships a network for each index from 0 to 9, and recall-any, which is told the index; train one "
         "for a higher index.",

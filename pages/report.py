@@ -133,18 +133,6 @@ def provenance(part: dict[str, Any]) -> None:
     st.caption(f"Measured by `{part['command']}` with {libraries}.")
 
 
-def choice(label: str, options: list[str], key: str, names: dict[str, str] | None = None) -> str:
-    return st.segmented_control(
-        label,
-        options,
-        default=options[0],
-        required=True,
-        key=key,
-        bind="query-params",
-        format_func=lambda each: (names or {}).get(each, each),
-    )
-
-
 @st.fragment
 def show_grid(found: dict[str, Any]) -> None:
     chosen = [each for each in found["rows"] if each["chosen"]]
@@ -184,7 +172,7 @@ def show_regularisation(found: dict[str, Any]) -> None:
     show_claim(unregularised, found)
     links = of_rows(found["rows"], decay_name)
     figure(found, "accuracy_figure", "Test accuracy with and without weight decay", links)
-    network = choice("Curves of the", ["RNN", "GRU", "BiLSTM"], "report_network")
+    network = frame.choice("Curves of the", ["RNN", "GRU", "BiLSTM"], key="report_network")
     links = of_rows([each for each in found["rows"] if each["network"] == network], decay_name)
     side_by_side(found, "digits_curves", ["training loss", "test loss", "test accuracy"], links, network)
     st.caption(
@@ -199,7 +187,7 @@ def show_regularisation(found: dict[str, Any]) -> None:
 @st.fragment
 def show_samples(found: dict[str, Any]) -> None:
     names = [each["model"] for each in found["models"]]
-    model = choice("Read by", names, "report_model")
+    model = frame.choice("Read by", names, key="report_model")
     chosen = next(each for each in found["models"] if each["model"] == model)
     st.markdown(
         f"`{model}` misreads **{len(chosen['wrong']):,}** of {chosen['count']:,} test images. First those that it was "
@@ -278,7 +266,7 @@ def show_recall(found: dict[str, Any]) -> None:
     show_claims("recall", found)
     figure(found, "recall_figure", "Test accuracy by hidden units and read-out", of_rows(found["rows"], recall_name))
     places = {readout: text.removeprefix("read ") for readout, text in READ.items()}
-    readout = choice("Read", list(READ), "report_readout", places)
+    readout = frame.choice("Read", list(READ), key="report_readout", format_func=places.get)
     rows = [each for each in found["rows"] if each["readout"] == readout]
     side_by_side(found, "recall_curves", STACKED, of_rows(rows, units_name), readout)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
@@ -333,8 +321,8 @@ def show_addition(found: dict[str, Any]) -> None:
     links = of_rows(found["rows"], adder_name)
     figure(found, "addition_figure", "Bit accuracy by cell, hidden units and loss", links)
     with st.container(horizontal=True):
-        cell = choice("Cell", list(reversed(CELLS)), "report_cell", {cell: cell.upper() for cell in CELLS})
-        loss = choice("Loss", ["bce", "mse"], "report_loss", {"bce": "BCE", "mse": "MSE"})
+        cell = frame.choice("Cell", list(reversed(CELLS)), key="report_cell", format_func=str.upper)
+        loss = frame.choice("Loss", ["bce", "mse"], key="report_loss", format_func=str.upper)
     rows = [each for each in found["rows"] if (each["cell"], each["loss"]) == (cell, loss)]
     links = of_rows(rows, units_name)
     side_by_side(found, "addition_curves", [*STACKED[:2], "validation bit accuracy"], links, cell, loss)
@@ -342,7 +330,7 @@ def show_addition(found: dict[str, Any]) -> None:
     explain(f"{report_text.ADDITION} {report_text.adders_found(found)}")
     st.subheader("Longer numbers than it was trained on", anchor="longer")
     show_claims("longer", found)
-    kind = choice("Tested on", ["random numbers", "carry chains"], "report_kind")
+    kind = frame.choice("Tested on", ["random numbers", "carry chains"], key="report_kind")
     description = f"Accuracy against length on {kind}: the median seed, and nine in ten"
     shown = {"addition_tab": "Accuracy against length", "numbers": kind, "longest": str(found["longest"])}
     figure(found, "addition_lengths", description, of_rows(rows, units_name, **shown), cell, loss, kind)

@@ -104,7 +104,7 @@ def take_rows(key: str, shown: list[str]) -> None:
     st.session_state[f"{key}_marked"] = marked
     st.session_state["compare"] = chosen[:MOST_COMPARED]
     if len(chosen) > MOST_COMPARED:
-        st.toast(f"At most {MOST_COMPARED} can be compared: unmark one first.")
+        st.session_state["runs_told"] = f"At most {MOST_COMPARED} can be compared: unmark one first."
 
 
 def show_table(every: dict[str, Entry]) -> None:
@@ -134,6 +134,12 @@ def pairs() -> dict[str, list[str]]:
 
 def compare_pair(chosen: dict[str, list[str]]) -> None:
     st.session_state["compare"] = chosen[st.session_state["runs_pair"]]
+
+
+def show_told() -> None:
+    """What a click has led to. Drawn by the click's own callback it would take the page's style away."""
+    if told := st.session_state.pop("runs_told", None):
+        st.toast(told)
 
 
 def choose_new() -> None:
@@ -274,7 +280,7 @@ def rename(run: Run) -> None:
         st.session_state["runs_rejected"] = str(error)
         return
     st.session_state[RENAMING] = False
-    st.toast(f"It is called **{run.name}** now.", icon=":material/check_circle:")
+    st.session_state["runs_told"] = f":material/check_circle: It is called **{run.name}** now."
 
 
 def delete(entries: list[Entry]) -> None:
@@ -317,9 +323,7 @@ def measured(entry: Entry, measure: str) -> list[float]:
 def show_curves(chosen: list[Entry]) -> None:
     """The learning curves of the chosen ones in three charts."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        against = st.segmented_control(
-            "Against", ["step", "seconds"], default="step", required=True, key="against", bind="query-params"
-        )
+        against = frame.choice("Against", ["step", "seconds"], key="against")
         amount = st.slider(
             "Smoothing",
             0.0,
@@ -348,9 +352,8 @@ def remarks(chosen: list[Entry]) -> Iterator[str]:
     if len({(entry.settings.task, entry.settings.loss) for entry in chosen if entry.curves}) > 1:
         yield "Losses of different kinds, or of different tasks, can't be compared with each other."
     for entry in chosen:
-        seeds = 1 if status(entry) in (SHIPPED, "deleted") else len(as_run(entry.id).seeds)
-        if seeds > 1:
-            yield f"{entry.name}: each curve is the median of its {seeds} seeds, of which the best was kept."
+        if entry.seeds > 1:
+            yield f"{entry.name}: each curve is the median of its {entry.seeds} seeds, of which the best was kept."
 
 
 def show_upload() -> None:
@@ -405,6 +408,7 @@ def screen(polled: bool) -> None:
     if in_training(now) != polled:
         st.rerun()
     every = entries()
+    show_told()
     show_active(now)
     shown = filtered(every)
     if not shown:

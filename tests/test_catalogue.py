@@ -69,6 +69,8 @@ def test_only_the_settings_that_differ_are_named() -> None:
     assert mixed["task"] == ["digits", "recall"]
     assert mixed["index"] == [None, 1]
     assert differing([shipped("digits-gru")] * 2) == {}
+    many = replace(shipped("digits-gru"), seeds=8)
+    assert differing([shipped("digits-gru"), many]) == {"seeds": [1, 8]}
 
 
 def test_two_indices_differ_in_the_index_only() -> None:

@@ -1,5 +1,6 @@
 """The frame: menu, titles, deep links and the link to share, under AppTest and in Chromium."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -107,3 +108,32 @@ def test_a_links_tab_can_be_seen_on_a_phone(phone_page: Page, server_url: str) -
     expect(tab).to_have_attribute("aria-selected", "true")
     phone_page.wait_for_function("tab => tab.getBoundingClientRect().right <= 390", arg=tab.element_handle())
     assert phone_page.get_by_test_id("stMain").evaluate("box => box.scrollTop") == 0
+
+
+TABS = {
+    "digits": ("Look inside", "All models on this drawing", "Train", "How it works"),
+    "recall": ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "Train", "How it works"),
+    "addition": ("Accuracy against length", "All models on this sum", "Proof", "Look inside", "Train", "How it works"),
+    "report": ("",),
+    "runs": ("",),
+}
+
+
+@pytest.mark.parametrize(("page", "tab"), [(page, tab) for page, tabs in TABS.items() for tab in tabs])
+def test_empty_values_in_the_address_are_no_accident(page: str, tab: str) -> None:
+    """Every widget of the tab gets one; a page that needs a choice takes its default."""
+    shown = {f"{page}_tab": tab} if tab else {"compare": "digits-gru"}
+    app = opened(page, **shown)
+    kinds = ("button_group", "selectbox", "multiselect", "number_input", "slider", "text_input", "checkbox")
+    keys = [widget.key for kind in kinds for widget in app.get(kind) if widget.key]
+    assert keys
+    opened(page, **shown | {key: "" for key in keys if key != "compare"})
+
+
+@pytest.mark.browser
+def test_a_choice_made_after_an_empty_one_is_in_the_address(page: Page, server_url: str) -> None:
+    page.goto(f"{server_url}/addition?notation=")
+    expect(page.get_by_role("radio", name="binary")).to_be_checked()
+    page.get_by_role("radio", name="decimal").click()
+    expect(page.get_by_role("textbox", name="a", exact=True)).to_have_value("13")
+    expect(page).to_have_url(re.compile("notation=decimal"))

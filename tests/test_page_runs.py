@@ -107,7 +107,7 @@ def test_a_run_can_be_renamed_and_keeps_its_place(trained: Run) -> None:
     app = opened(compare=["my adder"])
     renamed(app, trained, "better name")
     assert table(app)[0] == "better name"
-    assert [toast.value for toast in app.toast] == ["It is called **better name** now."]
+    assert [toast.value for toast in app.toast] == [":material/check_circle: It is called **better name** now."]
     assert app.session_state["runs_renaming"] is False
 
 
@@ -223,6 +223,21 @@ def test_a_run_that_is_resumed_is_followed_to_its_end(page: Page, server: live.S
     expect(page.get_by_text("resumed is training:")).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("progressbar")).to_have_count(0, timeout=30_000)
+    run.delete()
+
+
+@pytest.mark.browser
+def test_what_a_click_tells_leaves_the_pages_looks_alone(page: Page, server: live.Server) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNN_LAB_RUNS", str(server.runs))
+        run = runs.create(QUICK, "old name")
+        run.set_state("paused")
+    page.goto(f"{server.url}/runs?compare=old+name")
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_role("textbox", name="New name").fill("new name")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("It is called new name now.")).to_be_visible()
+    expect(page.get_by_role("button", name="digits", exact=True)).to_have_css("min-height", "40px")
     run.delete()
 
 

@@ -39,7 +39,7 @@ class Entry:
 
     `metrics` are those on the test data, empty before the end; `seconds` is the training time so far. `problem` says in
     one sentence why there are no weights although training has left some: their file is damaged. Where the weights were
-    set `by_hand`, the settings of a training mean nothing.
+    set `by_hand`, the settings of a training mean nothing. `seeds` is how many were trained at once.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Entry:
     weights: Path | None
     problem: str = ""
     by_hand: bool = False
+    seeds: int = 1
 
     @property
     def epochs(self) -> int | None:
@@ -102,7 +103,7 @@ def _entry(folder: Path, changed: tuple[int, ...]) -> Entry:
         except (WeightsError, TypeError, ValueError) as error:
             problem = f"The network of {run.name} can't be read: {error}"
     size, curves, by_hand = num_parameters(run.settings), tuple(run.progress()), bool(about.get("by_hand"))
-    return Entry(run.id, run.name, run.settings, size, metrics, curves, made, weights, problem, by_hand)
+    return Entry(run.id, run.name, run.settings, size, metrics, curves, made, weights, problem, by_hand, len(run.seeds))
 
 
 def differing(entries: list[Entry]) -> dict[str, list[Any]]:
@@ -119,6 +120,7 @@ def _settings(entry: Entry) -> dict[str, Any]:
     """The settings that it has, by name."""
     task = TASKS[entry.settings.task]
     every = {"task": task.name} | {option.name: value(entry.settings, option) for option in options(task)}
+    every["seeds"] = entry.seeds
     return {name: value for name, value in every.items() if _has(entry, name)}
 
 

@@ -2,8 +2,9 @@
 
 import gc
 import math
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -76,6 +77,18 @@ def bound(key: str) -> Literal["query-params"] | None:
         if math.isinf(float(st.query_params.get(key, 0))):
             return None
     return "query-params"
+
+
+def choice(label: str, options: Sequence[Any], *, key: str, default: Any = None, **looks: Any) -> Any:
+    """One of the options, the first unless there is a default, which the page's address can name, too.
+
+    Streamlit takes an empty value in the address for no option at all, which none of our pages has a meaning for.
+    """
+    if st.query_params.get(key) == "":
+        del st.query_params[key]
+        st.rerun()  # which reads the address anew
+    default = options[0] if default is None else default
+    return st.segmented_control(label, options, default=default, required=True, key=key, bind="query-params", **looks)
 
 
 @st.fragment

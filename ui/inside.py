@@ -17,7 +17,7 @@ from models.occlusion import answers, replaced
 from models.projection import Plane, plane
 from training.fit import build
 from training.task import Settings
-from ui import picture
+from ui import frame, picture
 from ui.equations import EQUATIONS, READING
 from ui.inside_charts import answers_map, fading, ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, sums, vanishing
@@ -91,9 +91,7 @@ class Reading:
 
 def inside_panel(reading: Reading) -> None:
     """The chosen part of the tab."""
-    part = st.segmented_control(
-        "Show", PARTS, default=PARTS[0], required=True, key=f"{reading.key}_part", bind="query-params"
-    )
+    part = frame.choice("Show", PARTS, key=f"{reading.key}_part")
     SHOW[part](reading)
 
 
@@ -111,17 +109,12 @@ def place(reading: Reading) -> tuple[int, int]:
     layer = direction = None
     with st.container(horizontal=True):
         if len(layers) > 1:
-            layer = st.segmented_control(
-                "Layer", layers, default=layers[-1], required=True, key=f"{reading.key}_layer", bind="query-params"
-            )
+            layer = frame.choice("Layer", layers, default=layers[-1], key=f"{reading.key}_layer")
         if len(directions) > 1:
-            direction = st.segmented_control(
+            direction = frame.choice(
                 "Direction",
                 directions,
-                default=directions[0],
-                required=True,
                 key=f"{reading.key}_direction",
-                bind="query-params",
             )
     return (layers.index(layer) if layer else 0), (directions.index(direction) if direction else 0)
 
@@ -289,9 +282,7 @@ def show_what_if(reading: Reading) -> None:
     kind = next(iter(kinds))
     st.markdown("What would the network answer had one thing been different?")
     if len(kinds) > 1:
-        kind = st.segmented_control(
-            "What is blank", list(kinds), default=kind, required=True, key=f"{reading.key}_change", bind="query-params"
-        )
+        kind = frame.choice("What is blank", list(kinds), default=kind, key=f"{reading.key}_change")
     variants = kinds[kind]
     if not variants:
         st.markdown("The input is too short for this change.")

@@ -134,14 +134,7 @@ def _widget(task: Task, option: Option, default: Any) -> Any:
     if option.choices:
         if len(option.choices) == 1:
             return default
-        return st.segmented_control(
-            label,
-            option.choices,
-            default=default,
-            required=True,
-            format_func=in_words,
-            **common,
-        )
+        return frame.choice(label, option.choices, default=default, key=key, format_func=in_words, help=common["help"])
     if option.low is None:
         return st.toggle(label, default, **common)
     kind, end = type(default), _slider_end(task, option)
