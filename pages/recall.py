@@ -448,7 +448,7 @@ frame.page(
     "Type a sequence of digits. The network hears them one after another, then must name the one you ask for.",
 )
 st.html(STYLE)
-if trained_run := just_trained("recall"):
+if (trained_run := just_trained("recall")) and trained_run.id in TRAINED_FOR:  # or it ended a moment ago
     trained_index = TRAINED_FOR[trained_run.id]
     if trained_index is None:  # it names the index that one looks at, if an element can say it
         trained_index = min(st.session_state.get("index", 1), recall.CLASSES - 1)

@@ -285,7 +285,7 @@ def rename(run: Run) -> None:
 
 def delete(entries: list[Entry]) -> None:
     for entry in entries:
-        if attempt(as_run(entry.id), Run.delete):
+        if attempt(as_run(entry.id), engine().delete):
             st.session_state["compare"] = [name for name in st.session_state["compare"] if name != entry.id]
 
 

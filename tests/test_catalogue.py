@@ -159,6 +159,7 @@ def test_an_upload_is_measured_anew_and_can_be_chosen(tmp_path: Path) -> None:
         {"epochs": -1},
         {"loss": "cross_entropy"},
         {"data": {"length": 10**9}},
+        {"epochs": 10**400},
         {"seed": True},
         {"refusal_threshold": 1.5},
         {"refusal_threshold": "low"},

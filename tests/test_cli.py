@@ -1,6 +1,9 @@
 """The command line: `python -m training`."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from training.__main__ import main
 from training.pretrain import Recipe
 from training.task import DataError
 
+ROOT = Path(__file__).parents[1]
 HUGE = ["--length", "30", "--num-batches", "100000", "--elements-in-batch", "10000"]
 QUICK = ["--num-batches", "10", "--epochs", "1", "--hidden-size", "3"]
 
@@ -35,6 +39,15 @@ def test_train_writes_a_network_with_its_card(tmp_path: Path, capsys: pytest.Cap
     assert (card["task"], card["loss"], card["seed"], card["hidden_size"]) == ("addition", "mse", 4, 3)
     assert card["data"]["num_batches"] == 10
     assert set(card["metrics"]) >= {"loss", "bit_accuracy", "sum_accuracy", "all_pairs_bit_accuracy"}
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "training", "list"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_evaluate_measures_what_stands_on_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

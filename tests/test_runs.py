@@ -18,7 +18,7 @@ import torch
 from models import load
 from training import runs
 from training.engine import Engine
-from training.fit import DivergedError, build, fit
+from training.fit import DivergedError, Progress, build, fit
 from training.metrics import LOSSES
 from training.runs import DAMAGED, Run, RunError
 from training.stacked import StackedProgress
@@ -269,6 +269,63 @@ def test_a_full_disk_is_one_sentence_and_resumes_when_there_is_room(monkeypatch:
     execute(run)
     assert run.state() == "finished"
     assert_same(load(run.weights).state_dict(), trained_without_break(QUICK))
+    steps = [progress.step for progress in run.progress()]
+    assert steps == sorted(set(steps)), "no progress is told twice"
+
+
+def test_a_run_that_has_left_its_network_is_not_trained_again() -> None:
+    run = runs.create(QUICK, "ended")
+    execute(run)
+    before = run.weights.read_bytes(), run.progress()
+    for keep_best in (False, True):
+        with pytest.raises(RunError, match="ended has ended and left its network: train a new run"):
+            execute(run, keep_best=keep_best)
+    assert (run.weights.read_bytes(), run.progress(), run.state()) == (*before, "finished")
+
+
+@pytest.mark.parametrize("facts", [{"seeds": 10**30}, {"settings": QUICK.to_dict() | {"epochs": 10**400}}])
+def test_a_run_of_absurd_numbers_is_no_run(facts: dict[str, object]) -> None:
+    run = runs.create(QUICK, "damaged by hand")
+    file = run.folder / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | facts))
+    assert runs.all_runs() == []
+
+
+def test_progress_of_absurd_numbers_is_left_out() -> None:
+    run = runs.create(QUICK, "damaged by hand")
+    progress = Progress(40, 80, 1, 0.5, 0.5, {"bit_accuracy": 0.7}, 1.0)
+    run.append(progress)
+    for name in ("seconds", "train_loss", "steps"):
+        run.append(replace(progress, **{name: 10**400}))
+    assert run.progress() == [progress]
+
+
+def test_a_run_whose_process_is_starting_is_not_deleted(engine: Engine) -> None:
+    run = runs.create(LONG, "starting")
+    engine.submit(run)
+    with pytest.raises(RunError, match="starting is being trained: stop it before you delete it"):
+        engine.delete(run)
+    assert run.folder.exists()
+
+
+def test_a_run_that_waits_can_be_deleted(engine: Engine) -> None:
+    first, second = runs.create(LONG, "first"), runs.create(QUICK, "second")
+    engine.workers = 1
+    for run in (first, second):
+        engine.submit(run)
+    engine.delete(second)
+    assert engine.ahead(second) is None
+    assert not second.folder.exists()
+
+
+def test_to_stop_a_run_that_is_being_paused_stops_it(engine: Engine) -> None:
+    run = runs.create(LONG, "paused, then stopped")
+    engine.submit(run)
+    wait_for(run.best.exists)
+    engine.pause(run)
+    engine.stop(run)
+    wait_for(lambda: engine.state(run) == "stopped")
+    assert run.weights.exists()
 
 
 def test_a_disk_that_takes_nothing_is_one_sentence_and_leaves_nothing_behind(
@@ -356,6 +413,15 @@ def test_two_who_look_at_once_do_not_take_each_other_for_the_one_who_trains() ->
     run = runs.create(QUICK, "idle")
     with ThreadPoolExecutor(4) as pool:
         assert not any(pool.map(lambda _: run.is_locked(), range(400)))
+
+
+def test_processes_that_look_at_once_do_not_take_each_other_for_the_one_who_trains() -> None:
+    run = runs.create(QUICK, "idle")
+    look = f"from pathlib import Path; from training.runs import Run; run = Run(Path({str(run.folder)!r}))"
+    many = "print(sum(run.is_locked() for _ in range(500)))"
+    command = [sys.executable, "-c", f"{look}; {many}"]
+    every = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)]
+    assert [each.communicate()[0].strip() for each in every] == ["0", "0"]
 
 
 def test_a_run_that_is_renamed_while_it_trains_has_its_new_name_on_the_card(monkeypatch: pytest.MonkeyPatch) -> None:

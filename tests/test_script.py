@@ -114,6 +114,25 @@ def test_the_script_of_a_stopped_run_ends_at_its_best_network(validations: int, 
     assert printed == [f"{about['metrics'][name]:.2%}" for name in ("bit_accuracy", "sum_accuracy")]
 
 
+def test_a_run_stopped_while_its_last_network_was_measured_has_the_script_of_its_best(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = runs.create(replace(STOPPED, epochs=2))
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("training.worker.certify", interrupt)
+        execute(run)
+    assert run.state() == "paused"
+    execute(run, keep_best=True)
+    curves = run.progress()
+    assert curves[-1].step == curves[-1].steps
+    best = max(curves, key=lambda each: (each.merit(), each.step)).step
+    assert f"BEST_STEP = {best}  # the run was stopped" in script(load(run.weights).card)
+
+
 def accuracies(text: str, folder: Path, same: dict[str, torch.Tensor] | None = None) -> list[str]:
     """The test accuracies that the script prints; its network has the `same` weights."""
     path = folder / "script.py"

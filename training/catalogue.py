@@ -30,7 +30,12 @@ CALIBRATION = {"temperature": 100.0, "refusal_threshold": 1.0}  # what a task's 
 
 SHAPE = ("cell", "hidden_size", "num_layers", "bidirectional", "readout")  # settings that no training has to do with
 # What a file may say of itself.
-HISTORY = {"device": ("cpu", "cuda", "mps"), "precision": ("float32", "bfloat16"), "by_hand": (False, True)}
+HISTORY = {
+    "device": ("cpu", "cuda", "mps"),
+    "precision": ("float32", "bfloat16"),
+    "by_hand": (False, True),
+    "kept": ("last", "best"),
+}
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Engine:
         self._queue: list[Run] = []
         self._closing: set[Run] = set()  # those in the queue that are trained no more: their best network is kept
         self._children: dict[Run, subprocess.Popen[str]] = {}
+        self._stopping: set[Run] = set()  # those children that were told to stop, perhaps after they were told to pause
         self._last_words: dict[Run, str] = {}
         self._guard = threading.RLock()
         self._ended = threading.Event()
@@ -75,6 +76,14 @@ class Engine:
             else:
                 self._order(run, "stop")
 
+    def delete(self, run: Run) -> None:
+        """Remove the run's folder. Raises RunError while it is being trained, from the start of its process on."""
+        with self._guard:
+            if run in self._children:
+                raise RunError(f"{run.name} is being trained: stop it before you delete it.")
+            self._leave_queue(run)
+            run.delete()
+
     def ahead(self, run: Run) -> int | None:
         """How many runs wait before this one; None when it does not wait here."""
         with self._guard:
@@ -113,6 +122,8 @@ class Engine:
     def _order(self, run: Run, order: str) -> None:
         if child := self._children.get(run):
             _tell(child, order)
+            if order == "stop":
+                self._stopping.add(run)
         elif run.is_locked():
             raise RunError(f"{run.name} was started elsewhere, by hand or by another server: {order} it there.")
 
@@ -124,7 +135,16 @@ class Engine:
                     if child.poll() is not None:
                         del self._children[run]
                         self._remember(run, child)
+                        self._stop_paused(run)
                 self._start_next()
+
+    def _stop_paused(self, run: Run) -> None:
+        """A child obeys its first order: one that was to stop after it was to pause is stopped now."""
+        if run in self._stopping:
+            self._stopping.discard(run)
+            with contextlib.suppress(RunError):  # its folder may be gone
+                if run.state() == "paused":
+                    self.stop(run)
 
     def _remember(self, run: Run, child: subprocess.Popen[str]) -> None:
         """Keep the last words of a child that failed; one that did not may still have printed a warning."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -71,8 +72,8 @@ class Progress:
         if not isinstance(metrics, dict) or not metrics or not all(isinstance(name, str) for name in metrics):
             return None
         numbers = [*metrics.values(), *(number for name, number in values.items() if name != "metrics")]
-        if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
-            return None
+        if not all(type(number) in (int, float) and abs(number) <= sys.float_info.max for number in numbers):
+            return None  # neither infinite nor a whole number too large for a float
         counts = [values[name] for name in ("step", "steps", "epoch")]
         in_order = 1 <= values["step"] <= values["steps"] and values["epoch"] >= 1 and values["seconds"] >= 0
         whole = all(type(count) is int for count in counts)

@@ -37,6 +37,7 @@ STATES = ("queued", "running", "paused", "stopped", "finished", "failed", "inter
 RESUMABLE = ("paused", "interrupted", "failed")
 ENDED = ("stopped", "finished")
 DAMAGED = "Its status.json is damaged: resume it, or delete it."
+LOOK = 0.005  # seconds
 LOOKING = threading.Lock()  # one looks at a time: two would each take the other for the one who trains
 Line = TypeVar("Line", Progress, StackedProgress)
 NAME = re.compile(r"[\w .,+()-]{1,80}")  # nothing that a page would take for markup
@@ -94,7 +95,7 @@ class Run:
             change(self.settings, {})  # which checks each of them
             check_seeds(self.settings, len(self.seeds))
             return isinstance(self.name, str) and bool(self.name)
-        except (RunError, AttributeError, KeyError, TypeError, ValueError):
+        except (RunError, AttributeError, KeyError, OverflowError, TypeError, ValueError):
             return False
 
     @property
@@ -149,11 +150,14 @@ class Run:
         return FileLock(self.folder / "lock", timeout=timeout)
 
     def is_locked(self) -> bool:
-        """Whether a process is training this run."""
+        """Whether a process is training this run.
+
+        Another process that looks holds the lock for a fraction of a millisecond: so it looks for longer than that.
+        """
         if not self.folder.is_dir():
             return False  # and to lock it would make it anew
         try:
-            with LOOKING, self.lock(timeout=0):
+            with LOOKING, self.lock().acquire(timeout=LOOK, poll_interval=LOOK / 5):
                 return False
         except Timeout:
             return True

@@ -161,9 +161,11 @@ class StackedProgress:
         of_seeds = [values["train_loss"], values["validation_loss"], *metrics.values()]
         if not all(isinstance(each, list) and each and len(each) == len(of_seeds[0]) for each in of_seeds):
             return None
-        counts = all(type(values[name]) is int for name in ("step", "steps", "epoch"))
-        numbers = all(type(number) in (int, float) for each in [*of_seeds, [values["seconds"]]] for number in each)
-        return cls(**values) if counts and numbers and 1 <= values["step"] <= values["steps"] else None
+        counts = [values[name] for name in ("step", "steps", "epoch")]
+        numbers = [*counts, values["seconds"], *itertools.chain(*of_seeds)]
+        whole = all(type(count) is int for count in counts)
+        sound = all(type(number) is float or (type(number) is int and abs(number) < 2**63) for number in numbers)
+        return cls(**values) if whole and sound and 1 <= values["step"] <= values["steps"] else None
 
 
 def build_stacked(settings: Settings, seeds: Sequence[int]) -> StackedNetwork:

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import math
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -94,6 +96,7 @@ def dask(scheduler: str) -> Callable[[], Executor]:
     except ImportError as error:
         raise SweepError("--scheduler needs Dask: pip install -r requirements-dask.txt.") from error
     try:
+        socket.getaddrinfo(urlsplit(scheduler).hostname, None)  # else Dask goes on looking for it after its own error
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SweepError(f"No Dask scheduler answers at {scheduler}: start one with `dask scheduler`.") from error

@@ -1,5 +1,6 @@
 """What a task is: its data, its settings, its metrics. The three tasks stand in `training.tasks.TASKS`."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -131,7 +132,8 @@ class Option:
         if type(value) not in numbers:
             raise ValueError(f"The {label} must be {kind}.")
         if not self.low <= value <= self.high:
-            raise ValueError(f"The {label} must lie between {self.low:g} and {self.high:g}, not at {value:g}.")
+            at = f"{value:g}" if abs(value) <= sys.float_info.max else "so large a number"
+            raise ValueError(f"The {label} must lie between {self.low:g} and {self.high:g}, not at {at}.")
 
 
 @dataclass(frozen=True)

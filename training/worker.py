@@ -12,7 +12,7 @@ from models.network import Network
 from models.store import load, save
 from training.card import certify
 from training.fit import Progress, build, checkpoint_step, fit
-from training.runs import Run, RunError, unwritable
+from training.runs import ENDED, Run, RunError, unwritable
 from training.seeds import best_seed, median, of_seed
 from training.stacked import StackedNetwork, StackedProgress, build_stacked, fit_stacked
 from training.tasks import TASKS
@@ -44,8 +44,8 @@ def execute(run: Run, supervised: bool = False, keep_best: bool = False) -> None
     """Train `run`, from its checkpoint where there is one, and leave its folder in its new state.
 
     With `supervised` orders come on standard input, and its end interrupts the run. With `keep_best` nothing is
-    trained: the best network so far becomes the result. Raises RunError when there is no such run, another process is
-    training it, or the disk can't be written.
+    trained: the best network so far becomes the result. Raises RunError when there is no such run, it has ended,
+    another process is training it, or the disk can't be written.
     """
     if not run.is_readable():
         raise RunError(f"{run.folder} holds no run, or its run.json is damaged.")
@@ -53,6 +53,8 @@ def execute(run: Run, supervised: bool = False, keep_best: bool = False) -> None
         raise RunError(f"{run.name} has no network to keep yet: it has to be trained up to its first validation.")
     try:
         with run.lock():
+            if run.state() in ENDED and run.weights.exists():
+                raise RunError(f"{run.name} has ended and left its network: train a new run.")
             if keep_best:
                 _stop(run)
             else:
@@ -89,8 +91,7 @@ def _train(run: Run) -> None:
     """
     settings = run.settings
     network, data = build(settings), TASKS[settings.task].load_data(settings)
-    if run.checkpoint.exists():
-        run.keep_progress_until(checkpoint_step(run.checkpoint))
+    run.keep_progress_until(checkpoint_step(run.checkpoint) if run.checkpoint.exists() else 0)
     curves = run.progress()
     before = curves[-1].seconds if curves else 0.0
     for progress in fit(network, data, settings, checkpoint=run.checkpoint):
@@ -104,8 +105,7 @@ def _train(run: Run) -> None:
 def _train_seeds(run: Run) -> None:
     """Fit all of the run's seeds at once, as `_train` does; the one that is best in the end is the result."""
     network = build_stacked(run.settings, run.seeds)
-    if run.checkpoint.exists():
-        run.keep_progress_until(checkpoint_step(run.checkpoint))
+    run.keep_progress_until(checkpoint_step(run.checkpoint) if run.checkpoint.exists() else 0)
     curves = run.seeds_progress()
     before = curves[-1].seconds if curves else 0.0
     merits = [of_seed(each, best_seed(each)).merit() for each in curves]
@@ -131,12 +131,15 @@ def _best_of(run: Run, network: StackedNetwork, progress: StackedProgress) -> Ne
 def _stop(run: Run) -> None:
     """End with the best network so far as the result; there is none before the first validation."""
     if run.best.exists():
-        _finish(run, load(run.best), run.progress())
+        _finish(run, load(run.best), run.progress(), kept="best")
     run.set_state("stopped")
 
 
-def _finish(run: Run, network: Network, curves: list[Progress]) -> None:
-    """Write the run's result with its card: of many seeds it has the one kept, its curves, and how many there were."""
+def _finish(run: Run, network: Network, curves: list[Progress], kept: str = "last") -> None:
+    """Write the run's result with its card: of many seeds it has the one kept, its curves, and how many there were.
+
+    `kept` says which network it is: the "last" of the training, or the "best" on validation data.
+    """
     settings, tried = run.settings, {}
     if len(run.seeds) > 1:
         settings = replace(settings, seed=network.card["seed"])
@@ -144,5 +147,5 @@ def _finish(run: Run, network: Network, curves: list[Progress]) -> None:
         tried = {"seeds_tried": len(run.seeds)}
     device = "cpu" if tried else None  # that of `fit_stacked`
     certify(network, settings, curves, f"python -m training run runs/{run.id}", device)
-    network.card |= {"name": Run(run.folder).name} | tried  # it may have been renamed meanwhile
+    network.card |= {"name": Run(run.folder).name, "kept": kept} | tried  # it may have been renamed meanwhile
     save(network, run.weights)

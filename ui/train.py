@@ -333,7 +333,7 @@ def _delete_button(run: Run) -> None:
     with st.popover("Delete", icon=":material/delete:"):
         st.markdown(f"Delete {run.name} with weights and curves, for good?")
         if st.button("Delete for good", key="run_delete"):
-            _attempt(Run.delete, run)
+            _attempt(engine().delete, run)
             st.rerun()
 
 
