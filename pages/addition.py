@@ -437,7 +437,7 @@ def show_all_models(name: str, a: Bits, b: Bits) -> None:
     ).show("addition_timelines")
 
 
-def show_added(a: Bits, b: Bits, settings: Settings, trained: Network) -> None:
+def show_added(a: Bits, b: Bits, settings: Settings, trained: Network, who: str) -> None:
     """What a network in training makes of the sum on the screen."""
     run = trace(trained, encoded(a, b))
     total = worked(run.inputs, run.logits, run.probabilities)
@@ -449,9 +449,9 @@ def show_added(a: Bits, b: Bits, settings: Settings, trained: Network) -> None:
         bit_lane("network", total.said, total.said != total.true, "wrong"),
         *heat_lanes(["p(1)"], total.probabilities[None], texts=[[short(p) for p in total.probabilities]]),
     ]
-    st.caption(f"What the best network so far makes of the sum above: {verdict(total)}.")
+    st.caption(f"What {who} makes of the sum above: {verdict(total)}.")
     Timeline(
-        "The sum, by the best network so far",
+        f"The sum, by {who}",
         [str(t) for t in range(len(total.a))],
         {"": lanes},
         direction="left",

@@ -256,10 +256,10 @@ def show_how_it_works(name: str) -> None:
         st.markdown(accuracy_table(cards))
 
 
-def show_predictions(settings: Settings, trained: Network) -> None:
+def show_predictions(settings: Settings, trained: Network, who: str) -> None:
     """A few validation images, and what a network in training makes of them."""
     images = samples.validation(settings, WATCHED)
-    st.caption("What the best network so far makes of validation images, which it is not trained on:")
+    st.caption(f"What {who} makes of validation images, which it is not trained on:")
     with st.container(horizontal=True, gap="small"):
         for shown in images:
             answer = int(belief(trained, shown.image)[-1].argmax())

@@ -26,7 +26,7 @@ from ui.words import percent, verdict
 EXAMPLES = tuple(map(" ".join, SIXTEEN))
 FIRST = "7 0 5 3 9 9 4 5"
 CLASSES = [str(digit) for digit in range(recall.CLASSES)]
-TABS = ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "Train", "How it works")
+TABS = ("Hidden 2, 5 and 10", "Accuracy against length", "Look inside", "Train", "How it works")
 SIDE_BY_SIDE = 20  # digits of a sequence that fits beside the answer
 WATCHED = 9  # sequences on which one sees a network learn
 SEQUENCES = 500  # per length
@@ -78,20 +78,27 @@ $$
 {equations}
 $$
 
-{symbols} A linear layer turns what is read into ten *logits*, and *softmax* makes probabilities of them.
+{symbols} A linear layer turns what is read out of the states into ten *logits*, and *softmax* makes probabilities of
+them.
 """
 FIXED = """Which index is
 asked for is never told: a network is trained for one index only, and each index has a network of its own."""
 ANY = """After the
-last digit it reads one element more: the index that is asked for, one-hot like a digit. Until then it cannot know
+last digit it reads one element more: the index that is asked for, one-hot like a digit. """
+LATE = """Until then it cannot know
 which digit will matter, so it must keep all of them, each with its place: with ten digits that is one of
 10,000,000,000 sequences, in {units} cells and hidden units."""
+EARLY = """The half that
+hears the sequence from its end hears the index first, and so knows what to wait for; the other half has to keep all
+digits, each with its place, until it hears the index at last."""
 BOTH = """**In both directions.** This network is two in one: the first hears the sequence from its beginning, the
 second from its end. Its answer is read from {readout}. That choice matters: in the *final state of each direction*,
 both have heard everything. PyTorch's *output at the last time step* holds the second direction after a single digit,
-which is of little use, and leaves all the work to the first. Had the sequence ended earlier, the second direction would
+which is of little use, and leaves all the work to the first. """
+BELIEF = """Had the sequence ended earlier, the second direction would
 have begun elsewhere. So for its belief the lab really runs the network on every beginning of the sequence, and on every
 end of it."""
+ASKED_BELIEF = """For its belief the lab asks for the index after every beginning of the sequence."""
 ONE = """**In one direction.** This network hears the sequence from its beginning only: it must keep the asked digit
 until the last one has been heard, while every digit after it wears the memory down."""
 
@@ -403,18 +410,16 @@ def show_memory(name: str, sequence: list[int], index: int, run: Trace) -> None:
     ).show("recall_memory")
 
 
-def show_recalled(sequence: list[int], index: int, settings: Settings, trained: Network) -> None:
+def show_recalled(sequence: list[int], index: int, settings: Settings, trained: Network, who: str) -> None:
     """What a network in training makes of the sequence on the screen and of the report's, at the index it learns."""
     is_told = recall.query(settings.data) == "any"
     index = min(index, recall.CLASSES - 1) if is_told else settings.data["index"]
     every = [sequence, *map(recall.parse, EXAMPLES)]
     long_enough = [digits for digits in every if len(digits) > index][:WATCHED]
     if not long_enough:
-        st.caption(f"Type a sequence with a digit at index {index} to see what the best network so far makes of it.")
+        st.caption(f"Type a sequence with a digit at index {index} to see what {who} makes of it.")
         return
-    st.caption(
-        f"What the best network so far makes of the sequence above and of the report's, asked for index {index}:"
-    )
+    st.caption(f"What {who} makes of the sequence above and of the report's, asked for index {index}:")
     table = ["| sequence | answer |", "|:--|:--|"]
     for digits in long_enough:
         answer = trace(trained, recall.encode(digits + [index] * is_told)).probabilities
@@ -428,12 +433,14 @@ def show_recalled(sequence: list[int], index: int, settings: Settings, trained: 
 def show_how_it_works(name: str) -> None:
     """Tab: the task, the two directions, the cell."""
     card = network(name).card
-    question = ANY.format(units=card["hidden_size"]) if told(name) else FIXED
+    both = BOTH.format(readout=READOUTS[card["readout"]]) + (ASKED_BELIEF if told(name) else BELIEF)
+    asked = EARLY if card["bidirectional"] else LATE.format(units=card["hidden_size"])
+    question = ANY + asked if told(name) else FIXED
     st.markdown(TASK.format(lengths=span(trained_on(name)), question=question), width=760)
     # By itself: the browser takes long to set equations, and does so only when a text has changed.
     st.markdown(
         HOW_IT_WORKS.format(
-            direction=BOTH.format(readout=READOUTS[card["readout"]]) if card["bidirectional"] else ONE,
+            direction=both if card["bidirectional"] else ONE,
             meaning=MEANINGS[card["cell"]],
             equations=EQUATIONS[card["cell"]],
             symbols=symbols(card["cell"]),

@@ -272,7 +272,7 @@ def show_recall(found: dict[str, Any]) -> None:
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
     explain(report_text.RECALL)
     st.subheader("Longer sequences than it was trained on", anchor=False)
-    links = of_rows(rows, units_name, recall_tab="Beyond length 10")
+    links = of_rows(rows, units_name, recall_tab="Accuracy against length")
     figure(found, "recall_lengths", "Accuracy against the length of the sequence", links, readout)
     st.markdown(f"Every index, ten hidden units, the mean of {found['index_seeds']} seeds:")
     figure(found, "index_figure", "Accuracy over index and length", of_indices(found["index_seeds"]))
@@ -284,7 +284,7 @@ def show_recall(found: dict[str, Any]) -> None:
 def of_indices(seeds: int) -> Links:
     """A link for each index that a network was trained for; the page asks for it, of a sequence that is long enough."""
     every = [Settings.of(cell["settings"]) for cell in index_cells(seeds)]
-    shown = {"sequence": reported.SIXTEEN[-1], "recall_tab": "Beyond length 10"}
+    shown = {"sequence": reported.SIXTEEN[-1], "recall_tab": "Accuracy against length"}
     return lambda: [
         settings_link(f"index {index}", settings, seeds, index=str(index), **shown)
         for index, settings in enumerate(every)

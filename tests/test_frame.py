@@ -112,7 +112,7 @@ def test_a_links_tab_can_be_seen_on_a_phone(phone_page: Page, server_url: str) -
 
 TABS = {
     "digits": ("Look inside", "All models on this drawing", "Train", "How it works"),
-    "recall": ("Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "Train", "How it works"),
+    "recall": ("Hidden 2, 5 and 10", "Accuracy against length", "Look inside", "Train", "How it works"),
     "addition": ("Accuracy against length", "All models on this sum", "Proof", "Look inside", "Train", "How it works"),
     "report": ("",),
     "runs": ("",),

@@ -149,12 +149,12 @@ def test_the_network_that_is_told_the_index_stays_for_every_index() -> None:
     assert "It knew as soon as it heard the tenth digit." in texts(app)
 
 
-@pytest.mark.parametrize("tab", ["Beyond length 10", "Look inside", "How it works"])
+@pytest.mark.parametrize("tab", ["Accuracy against length", "Look inside", "How it works"])
 def test_every_tab_shows_the_network_that_is_told_the_index(tab: str) -> None:
     app = opened(recall_model="recall-any", recall_tab=tab)
     assert app.selectbox(key="recall_model").value == "recall-any"
     said = {
-        "Beyond length 10": "It names the digit at every index of sequences of 3 to 1",
+        "Accuracy against length": "It names the digit at every index of sequences of 3 to 1",
         "Look inside": "all 8 digits must be in the state: 27 bits",
         "How it works": "one element more: the index that is asked for",
     }
@@ -162,7 +162,7 @@ def test_every_tab_shows_the_network_that_is_told_the_index(tab: str) -> None:
     assert said[tab] in texts(app).replace("\n", " ")
 
 
-@pytest.mark.parametrize("tab", ["Hidden 2, 5 and 10", "Beyond length 10", "Look inside", "How it works"])
+@pytest.mark.parametrize("tab", ["Hidden 2, 5 and 10", "Accuracy against length", "Look inside", "How it works"])
 def test_every_tab_opens_by_its_link(tab: str) -> None:
     app = opened(recall_tab=tab)
     assert not app.exception

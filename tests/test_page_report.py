@@ -195,9 +195,9 @@ def test_a_link_names_the_shipped_model_that_was_trained_so() -> None:
 def test_a_link_shows_more_only_of_a_shipped_model() -> None:
     plain = {"recall_tab": "Train"}
     assert train_query(TASKS["recall"].defaults) == plain
-    shown = settings_link("", TASKS["recall"].defaults, recall_tab="Beyond length 10")
-    assert shown.query == {"recall_tab": "Beyond length 10", "recall_model": "recall-i1-h10"}
-    other = settings_link("", replace(TASKS["recall"].defaults, hidden_size=3), recall_tab="Beyond length 10")
+    shown = settings_link("", TASKS["recall"].defaults, recall_tab="Accuracy against length")
+    assert shown.query == {"recall_tab": "Accuracy against length", "recall_model": "recall-i1-h10"}
+    other = settings_link("", replace(TASKS["recall"].defaults, hidden_size=3), recall_tab="Accuracy against length")
     assert other.query == plain | {"train_recall_hidden_size": "3"}
 
 

@@ -95,14 +95,16 @@ def test_it_begins_with_the_reports_settings_and_says_what_they_cost(task: str) 
 @pytest.mark.usefixtures("mnist_at_hand")
 @pytest.mark.parametrize("name", ["digits-bilstm-l2", "recall-i7-h10", "recall-any", "addition-mse-h2"])
 def test_a_preset_sets_everything(name: str) -> None:
-    settings = recipes()[name].settings
+    settings = replace(recipes()[name].settings, seed=load(name).card["seed"])
     task = TASKS[settings.task]
-    app = opened(task.name)
+    app = opened(task.name, **{f"train_{task.name}_seeds": "8"})
     menu = next(item for item in app.get("menu_button") if item.proto.label == "Presets")
     menu.set_value(name).run()
     assert not app.exception
     for option in options(task):
         assert app.session_state[f"train_{task.name}_{option.name}"] == value(settings, option)
+    if task.name != "digits":
+        assert app.session_state[f"train_{task.name}_seeds"] == 1
 
 
 @pytest.mark.parametrize("task", ["recall", "addition"])
@@ -285,7 +287,7 @@ def test_while_it_trains_one_sees_what_it_makes_of_the_sequence_on_the_screen() 
     assert len(lines) == 9
     for line in lines:
         digits = [int(digit) for digit in re.findall(r"\d", line.split("|")[1])]
-        answer = int(load(run.best)(recall.encode(digits)[None]).argmax())
+        answer = int(load(run.weights)(recall.encode(digits)[None]).argmax())
         assert f"**{digits[3]}**" in line.split("|")[1]
         assert f"{':green[✓]' if answer == digits[3] else ':red[✗]'} **{answer}** at " in line
 
@@ -296,8 +298,17 @@ def test_what_is_told_the_index_is_watched_at_the_one_on_the_screen() -> None:
     app = opened("recall", recall_run=run.name, index="2")
     assert "asked for index 2:" in texts(app)
     (line, *_) = next(text.value for text in app.markdown if text.value.startswith("| seq")).splitlines()[2:]
-    answer = int(load(run.best)(recall.encode([7, 0, 5, 3, 9, 9, 4, 5, 2])[None]).argmax())
+    answer = int(load(run.weights)(recall.encode([7, 0, 5, 3, 9, 9, 4, 5, 2])[None]).argmax())
     assert f"**{answer}** at " in line
+
+
+def test_how_it_works_knows_which_half_hears_the_index_first() -> None:
+    run = runs.create(RECALL.with_data(query="any"))
+    execute(run)
+    said = texts(pages.opened("recall", recall_model=run.name, recall_tab="How it works"))
+    assert "hears the index first" in said
+    assert "Until then it cannot know" not in said
+    assert "on every\nend of it" not in said
 
 
 def test_an_index_that_no_sequence_at_hand_has_is_said() -> None:
@@ -310,9 +321,13 @@ def test_while_it_trains_one_sees_what_it_makes_of_the_sum_on_the_screen() -> No
     run = runs.create(QUICK)
     execute(run)
     app = opened("addition", addition_run=run.name, a="11", b="1")
-    said = load(run.best)(addition.encode(3, 1, 2)[None])[0] > 0
+    said = load(run.weights)(addition.encode(3, 1, 2)[None])[0] > 0
     outcome = "right" if said.tolist() == [False, False, True] else "wrong at"
-    assert f"What the best network so far makes of the sum above: {outcome}" in texts(app)
+    assert f"What the trained network makes of the sum above: {outcome}" in texts(app)
+    assert "This is the network after the last step." in texts(app)
+    run.weights.unlink()
+    run.set_state("paused")
+    assert "What the best network so far makes of the sum above: " in texts(opened("addition", addition_run=run.name))
 
 
 def test_pause_resume_stop_and_discard() -> None:

@@ -24,7 +24,7 @@ def test_settings_are_words(value: object, words: str) -> None:
 
 
 def test_names_of_metrics_and_cells() -> None:
-    assert metric_in_words("all_pairs_sum_accuracy") == "all pairs whole-sum accuracy"
+    assert metric_in_words("all_pairs_sum_accuracy") == "whole-sum accuracy on all pairs"
     assert (cell_name("lstm", True), cell_name("rnn", False)) == ("BiLSTM", "RNN")
 
 

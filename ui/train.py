@@ -4,12 +4,14 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from models import Network, WeightsError, load
+from models.store import card
 from training import estimate, runs
 from training.fit import Progress
 from training.options import change, options, value
@@ -59,14 +61,19 @@ STATES = {
     "deleted": "was deleted",
 }
 
-Watch = Callable[[Settings, Network], None]
+KEPT = {
+    "last": "This is the network after the last step.",
+    "best": "This is the network that was best on the validation data.",
+}
+
+Watch = Callable[[Settings, Network, str], None]
 
 
 def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
     """Settings of the task `name`, the button that starts a run, and the run that one looks at.
 
-    `watch` shows, while a run trains, what the best network so far makes of a few examples. `defaults` are settings to
-    begin with in place of the report's.
+    `watch` shows what the network of a run makes of a few examples, the best so far while it trains; it gets what to
+    call that network, too. `defaults` are settings to begin with in place of the report's.
     """
     task = TASKS[name]
     settings, seeds = _settings(task, change(task.defaults, defaults))
@@ -91,7 +98,8 @@ def _settings(task: Task, defaults: Settings) -> tuple[Settings | None, int]:
         icon=":material/tune:",
         on_click=_apply_preset,
         args=(task, presets, defaults),
-        help="The settings of each shipped model that was trained, one click each",
+        help="The settings and the random seed of each shipped model that was trained, one click each. On another kind "
+        "of processor the same seed may lead to another network.",
     )
     every = {option.name: option for option in options(task)}
     first = [every.pop(option) for option in (*FIRST, *(option.name for option in task.options))]
@@ -116,15 +124,19 @@ def _key(task: Task, option: str) -> str:
 
 
 def _presets(task: Task) -> dict[str, Settings]:
-    """The settings of the task's shipped models, but for weights that were set by hand: no settings lead to those."""
-    trained = (recipe for recipe in recipes().values() if recipe.by_hand is None)
-    return {recipe.name: recipe.settings for recipe in trained if recipe.settings.task == task.name}
+    """The settings of the task's shipped models, but for weights that were set by hand: no settings lead to those.
+
+    Of several seeds it is the one whose network was kept.
+    """
+    trained = (each for each in recipes().values() if each.by_hand is None and each.settings.task == task.name)
+    return {each.name: replace(each.settings, seed=card(each.name)["seed"]) for each in trained}
 
 
 def _apply_preset(task: Task, presets: dict[str, Settings], defaults: Settings) -> None:
     settings = presets.get(st.session_state[_key(task, "preset")], defaults)
     for option in options(task):
         st.session_state[_key(task, option.name)] = value(settings, option)
+    st.session_state[_key(task, SEEDS.name)] = 1
 
 
 def _widget(task: Task, option: Option, default: Any) -> Any:
@@ -279,7 +291,7 @@ def _show_run(run: Run, watch: Watch | None, active: bool) -> None:
         show_seeds(run)
     elif curves := _progress(run):
         _show_curves(run, curves)
-    if watch and run.best.exists():
+    if watch and (run.weights.exists() or run.best.exists()):
         _watch(run, watch)
 
 
@@ -303,11 +315,12 @@ def _reached(run: Run) -> str:
 def _test_result(run: Run) -> str:
     """What the run's network is worth on the test data, as its card says."""
     try:
-        metrics = load(run.weights).card["metrics"]
+        about = load(run.weights).card
     except WeightsError as error:
         return str(error)
-    shares = [f"{metric_in_words(name)} **{share:.2%}**" for name, share in metrics.items() if name != "loss"]
-    return f"On the test data: {', '.join(shares)}."
+    shares = [f"{metric_in_words(name)} **{share:.2%}**" for name, share in about["metrics"].items() if name != "loss"]
+    kept = KEPT.get(about.get("kept"), "") if len(run.seeds) == 1 else ""
+    return f"On the test data: {', '.join(shares)}. {kept}"
 
 
 def _buttons(run: Run, state: str) -> None:
@@ -356,7 +369,8 @@ def _show_curves(run: Run, curves: list[Progress]) -> None:
         alt="Validation accuracy against the step",
     )
     if figure is not None:
-        right.caption(f"Dashed: the report's test accuracy, {figure:.1%}.")
+        measure = metric_in_words(next(iter(curves[-1].metrics)))
+        right.caption(f"Dashed: the report's {measure} on its test data, {figure:.1%}.")
 
 
 def _table(rows: list[tuple[int, str, float]]) -> pd.DataFrame:
@@ -364,10 +378,12 @@ def _table(rows: list[tuple[int, str, float]]) -> pd.DataFrame:
 
 
 def _watch(run: Run, watch: Watch) -> None:
-    """What the best network so far makes of a few examples."""
+    """What the run's network, or the best so far, makes of a few examples."""
+    ended = run.weights.exists()
+    who = "the trained network" if ended else "the best network so far"
     try:
-        watch(run.settings, load(run.best))
+        watch(run.settings, load(run.weights if ended else run.best), who)
     except WeightsError:
-        st.caption("The best network so far could not be read.")
+        st.caption(f"{who.capitalize()} could not be read.")
     except DataError as error:
         st.caption(str(error))

@@ -45,8 +45,11 @@ def cell_name(cell: str, bidirectional: bool) -> str:
 
 
 def metric_in_words(metric: str) -> str:
-    """A metric's name as people say it: "all_pairs_sum_accuracy" is "all pairs whole-sum accuracy"."""
-    return metric.replace("sum_", "whole-sum ").replace("_", " ")
+    """A metric's name as people say it: "all_pairs_sum_accuracy" is "whole-sum accuracy on all pairs"."""
+    if metric == "lowest_accuracy":
+        return "accuracy at the worst index and length"
+    name = metric.removeprefix("all_pairs_").replace("sum_", "whole-sum ").replace("_", " ")
+    return f"{name} on all pairs" if metric.startswith("all_pairs_") else name
 
 
 def escaped(text: str) -> str:

@@ -231,6 +231,14 @@ def script(settings: Settings) -> str:
     return SCRIPT
 
 
+def explained_datasets() -> str:
+    """All of DATASETS, each behind its name, which its text does not repeat."""
+    texts = {
+        name: text.removeprefix("MNIST: ").removeprefix("scikit-learn's digits, ") for name, text in DATASETS.items()
+    }
+    return "; ".join(f"{name}: {text}" for name, text in texts.items())
+
+
 TASK = Task(
     name="digits",
     source=source,
@@ -253,7 +261,7 @@ TASK = Task(
         data={"dataset": "mnist", "augmentation": "none"},
     ),
     options=(
-        Option("dataset", "; ".join(f"{name}: {text}" for name, text in DATASETS.items()), choices=tuple(DATASETS)),
+        Option("dataset", explained_datasets(), choices=tuple(DATASETS)),
         Option(
             "augmentation",
             "; ".join(f"{name}: {text}" for name, text in AUGMENTATIONS.items()),
