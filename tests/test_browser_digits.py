@@ -76,6 +76,7 @@ def draw(page: Page, digit: int) -> None:
         drag(page, stroke)
     expect(page.locator(".st-key-digits_source")).to_have_text("The network reads your drawing.")
     expect(page.locator(".digit")).to_have_text(str(digit))
+    settle(page)  # the belief and its sentence come later
 
 
 def notice(page: Page) -> str:

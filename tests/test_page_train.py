@@ -226,6 +226,7 @@ def test_runs_of_one_name_are_told_apart() -> None:
 
 
 def test_a_request_that_was_on_its_way_does_not_undo_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.background.ON_ITS_WAY", 1e9)  # however slow the machine
     app = opened("addition")
     run = end(app, QUICK)
     picker = app.selectbox(key="addition_model")
@@ -240,6 +241,7 @@ def test_a_request_that_was_on_its_way_does_not_undo_the_choice(monkeypatch: pyt
 
 
 def test_a_request_that_was_on_its_way_does_not_hide_the_run_just_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.background.ON_ITS_WAY", 1e9)  # however slow the machine
     app = opened("addition", train_addition_epochs="500")
     press(app, "Train")
     (run,) = runs.all_runs("addition")

