@@ -29,7 +29,7 @@ PAGES = [
 # On a phone the chosen tab of a link may lie beyond the edge of its strip, which then looks as if none were chosen.
 STYLE = """<style>
 [data-testid=stButtonGroup] [data-variant] { min-height: 2.5rem; }
-.stCheckbox.row-widget { min-height: 2.5rem; margin-bottom: 0; justify-content: center; }
+[direction=row] > * > .stCheckbox.row-widget { min-height: 2.5rem; margin-bottom: 0; justify-content: center; }
 [direction=row]:has([data-testid=stWidgetLabel]) > * > .stMarkdown {
   display: grid; min-height: 2.5rem; align-items: center;
 }
