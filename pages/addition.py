@@ -369,17 +369,8 @@ def with_shipped(name: str) -> list[str]:
 def show_accuracy(name: str) -> None:
     """Tab: how the accuracies change with the length of the numbers."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = frame.choice(
-            "Models",
-            ["this model", "all models"],
-            default="all models",
-            key="addition_models",
-        )
-        kind = frame.choice(
-            "Numbers",
-            ["random numbers", "carry chains"],
-            key="numbers",
-        )
+        which = frame.choice("Models", ["all models", "this model"], key="addition_models")
+        kind = frame.choice("Numbers", ["random numbers", "carry chains"], key="numbers")
         longest = st.slider("Longest, in bits", 8, addition.MAX_BITS, 32, key="longest", bind="query-params", width=260)
     rows = measured([name] if which == "this model" else with_shipped(name), longest, kind)
     table = pd.DataFrame([{"model": model} | row for model, of in rows.items() for row in of])
@@ -498,12 +489,7 @@ if "addition_break" in st.session_state:
     break_it(st.session_state.pop("addition_break"))
 boxes = st.columns(2)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    notation = frame.choice(
-        "Notation",
-        list(BASES),
-        key="notation",
-        on_change=change_notation,
-    )
+    notation = frame.choice("Notation", list(BASES), key="notation", on_change=change_notation)
     st.button("Random", icon=":material/shuffle:", on_click=show_random, help="Two random numbers of the same width")
     st.button(
         "Carry chain",

@@ -224,6 +224,8 @@ def test_whether_bce_needs_more_units() -> None:
         if found["cell"] != "gru":
             found["test"] = [1.0] * 20
     assert claims.bce_needs_more(one).verdict == claims.FAILS, "of one cell only, and that is no matter of the seed"
+    never = adders(**{f"{loss}{size}": 0.5 for loss in ("bce", "mse") for size in (2, 5, 10)})
+    assert claims.bce_needs_more(never).verdict == claims.DEPENDS, "no size was enough for either loss"
 
 
 def test_whether_small_adders_generalise_and_large_ones_do_not() -> None:

@@ -181,8 +181,8 @@ def _best_step(card: dict[str, Any]) -> int | None:
         raise ValueError("No script can be had of this network: its card says nothing of how it was trained.")
     if any(type(each.step) is not int or each.step < 1 or not each.metrics for each in curves):
         raise ValueError("No script can be had of this network: its card has learning curves that are none.")
-    ended = not curves or curves[-1].step >= curves[-1].steps
-    if ended and card.get("kept") != "best":  # it may have been stopped while its last network was measured
+    # One with the best was stopped, if only while its last network was measured.
+    if not curves or (curves[-1].step >= curves[-1].steps and card.get("kept") != "best"):
         return None
     return max(curves, key=lambda each: (each.merit(), each.step)).step  # a run keeps the last of several as good
 

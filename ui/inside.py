@@ -111,11 +111,7 @@ def place(reading: Reading) -> tuple[int, int]:
         if len(layers) > 1:
             layer = frame.choice("Layer", layers, default=layers[-1], key=f"{reading.key}_layer")
         if len(directions) > 1:
-            direction = frame.choice(
-                "Direction",
-                directions,
-                key=f"{reading.key}_direction",
-            )
+            direction = frame.choice("Direction", directions, key=f"{reading.key}_direction")
     return (layers.index(layer) if layer else 0), (directions.index(direction) if direction else 0)
 
 
