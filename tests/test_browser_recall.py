@@ -69,7 +69,7 @@ def test_it_fits_a_phone_with_every_index_in_view(phone_page: Page, server_url: 
 
 
 def test_the_network_that_is_told_the_index_answers_for_every_one(page: Page, server_url: str) -> None:
-    open_page(page, server_url, "?recall_model=recall-any&sequence=31415&recall_tab=Beyond+length+10")
+    open_page(page, server_url, "?recall_model=recall-any&sequence=31415&recall_tab=Accuracy+against+length")
     expect(page.get_by_role("combobox", name="Model")).to_have_value("recall-any")
     for index, digit in enumerate("31415"):
         page.get_by_role("radio", name=str(index), exact=True).click()

@@ -48,7 +48,8 @@ def test_a_page_has_the_menu_one_heading_and_its_lead(small_app: Path) -> None:
 def is_drawn(page: Page) -> None:
     """Wait until the page is whole."""
     expect(page.locator("h1")).to_be_visible()
-    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_attached()
+    rests = page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    expect(rests).to_be_attached(timeout=60_000)  # the Report's first figures take a new server long
 
 
 @pytest.mark.parametrize("page", ["digits", "recall", "addition"])
