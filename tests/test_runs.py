@@ -415,9 +415,9 @@ def test_two_who_look_at_once_do_not_take_each_other_for_the_one_who_trains() ->
 
 def test_processes_that_look_at_once_do_not_take_each_other_for_the_one_who_trains() -> None:
     run = runs.create(QUICK, "idle")
-    look = f"from pathlib import Path; from training.runs import Run; run = Run(Path({str(run.folder)!r}))"
-    many = "print(sum(run.is_locked() for _ in range(500)))"
-    command = [sys.executable, "-c", f"{look}; {many}"]
+    head = f"import time; from pathlib import Path; from training.runs import Run; run = Run(Path({str(run.folder)!r}))"
+    looks = "print(sum(run.is_locked() or time.sleep(0.001) or 0 for _ in range(500)))"
+    command = [sys.executable, "-c", f"{head}; {looks}"]
     every = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)]
     assert [each.communicate()[0].strip() for each in every] == ["0", "0"]
 

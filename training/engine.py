@@ -94,9 +94,10 @@ class Engine:
         with self._guard:
             if run in self._queue:
                 return "queued"
-            state = run.state()
             if run in self._children:
+                run.message()  # raises where its folder is gone
                 return "running"
+            state = run.state()
             return "interrupted" if state == "queued" else state
 
     def message(self, run: Run) -> str:

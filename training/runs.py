@@ -37,7 +37,7 @@ STATES = ("queued", "running", "paused", "stopped", "finished", "failed", "inter
 RESUMABLE = ("paused", "interrupted", "failed")
 ENDED = ("stopped", "finished")
 DAMAGED = "Its status.json is damaged: resume it, or delete it."
-LOOK = 0.005  # seconds
+LOOK = 0.02  # seconds that one waits for others who look
 LOOKING = threading.Lock()  # one looks at a time: two would each take the other for the one who trains
 Line = TypeVar("Line", Progress, StackedProgress)
 NAME = re.compile(r"[\w .,+()-]{1,80}")  # nothing that a page would take for markup
@@ -157,7 +157,7 @@ class Run:
         if not self.folder.is_dir():
             return False  # and to lock it would make it anew
         try:
-            with LOOKING, self.lock().acquire(timeout=LOOK, poll_interval=LOOK / 5):
+            with LOOKING, self.lock().acquire(timeout=LOOK, poll_interval=LOOK / 20):
                 return False
         except Timeout:
             return True
