@@ -219,7 +219,7 @@ def linked_index() -> int | None:
 
 def asked_in_vain() -> str:
     """A sentence where a link asks for an index without a network, until one chooses an index; else empty."""
-    if "index" not in st.session_state and "index" in st.query_params and linked_index() is None:
+    if "index" not in st.session_state and st.query_params.get("index") and linked_index() is None:
         st.session_state["recall_in_vain"] = st.query_params["index"][:20]
     asked = st.session_state.get("recall_in_vain")
     if asked is None:

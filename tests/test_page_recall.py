@@ -176,3 +176,9 @@ def test_garbage_in_the_link_is_no_accident() -> None:
 def test_a_network_that_is_told_its_index_is_not_said_to_need_longer_sequences() -> None:
     app = opened(sequence="1234567890" * 3, index="9", recall_model="recall-any")
     assert "trained on sequences of 3 to 10 digits, none as long as this one." in texts(app)
+
+
+def test_an_empty_index_in_a_link_is_none_at_all() -> None:
+    app = opened(index="")
+    assert app.segmented_control(key="index").value == 1
+    assert "No network was trained" not in texts(app)
