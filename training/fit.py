@@ -278,8 +278,8 @@ def _save(path: Path, network: Network, optimizer: torch.optim.Optimizer, settin
 
 
 def checkpoint_step(path: Path) -> int:
-    """The optimiser step after which the checkpoint was written."""
-    return int(read(path, finite=False)[1]["step"])
+    """The optimiser step after which the checkpoint was written; 0 where there is none."""
+    return int(read(path, finite=False)[1]["step"]) if path.exists() else 0
 
 
 def _resume(path: Path, network: Network, optimizer: torch.optim.Optimizer, settings: Settings) -> int:

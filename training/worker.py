@@ -91,7 +91,7 @@ def _train(run: Run) -> None:
     """
     settings = run.settings
     network, data = build(settings), TASKS[settings.task].load_data(settings)
-    run.keep_progress_until(checkpoint_step(run.checkpoint) if run.checkpoint.exists() else 0)
+    run.keep_progress_until(checkpoint_step(run.checkpoint))
     curves = run.progress()
     before = curves[-1].seconds if curves else 0.0
     for progress in fit(network, data, settings, checkpoint=run.checkpoint):
@@ -105,7 +105,7 @@ def _train(run: Run) -> None:
 def _train_seeds(run: Run) -> None:
     """Fit all of the run's seeds at once, as `_train` does; the one that is best in the end is the result."""
     network = build_stacked(run.settings, run.seeds)
-    run.keep_progress_until(checkpoint_step(run.checkpoint) if run.checkpoint.exists() else 0)
+    run.keep_progress_until(checkpoint_step(run.checkpoint))
     curves = run.seeds_progress()
     before = curves[-1].seconds if curves else 0.0
     merits = [of_seed(each, best_seed(each)).merit() for each in curves]

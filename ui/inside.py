@@ -278,7 +278,7 @@ def show_what_if(reading: Reading) -> None:
     kind = next(iter(kinds))
     st.markdown("What would the network answer had one thing been different?")
     if len(kinds) > 1:
-        kind = frame.choice("What is blank", list(kinds), default=kind, key=f"{reading.key}_change")
+        kind = frame.choice("What is blank", list(kinds), key=f"{reading.key}_change")
     variants = kinds[kind]
     if not variants:
         st.markdown("The input is too short for this change.")
@@ -290,8 +290,8 @@ def show_what_if(reading: Reading) -> None:
         show_replaced(reading)
     else:
         show_changed(reading, changed, values)
-    right = [variant.right for variant in variants]
     unchanged = answers(net, reading.x[None])[0]
+    right = [variant.right for variant in variants]
     st.markdown(f"**{changes(changed, said(unchanged, net), said(values, net), right)}**")
     show_beside(reading, {variant.name: variant.x for variant in variants})
 

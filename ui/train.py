@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -90,7 +91,7 @@ def train_panel(name: str, watch: Watch | None = None, **defaults: Any) -> None:
 
 def _settings(task: Task, defaults: Settings) -> tuple[Settings | None, int]:
     """What all the widgets say, and how many seeds; None, with a sentence that says why, for what can't be trained."""
-    presets = _presets(task)
+    presets = _presets(task.name)
     st.menu_button(
         "Presets",
         ["the report's defaults", *presets],
@@ -123,12 +124,13 @@ def _key(task: Task, option: str) -> str:
     return f"train_{task.name}_{option}"
 
 
-def _presets(task: Task) -> dict[str, Settings]:
+@cache
+def _presets(task: str) -> dict[str, Settings]:
     """The settings of the task's shipped models, but for weights that were set by hand: no settings lead to those.
 
-    Of several seeds it is the one whose network was kept.
+    Of several seeds it is the one whose network was kept. Kept for good: to read all the cards takes a while.
     """
-    trained = (each for each in recipes().values() if each.by_hand is None and each.settings.task == task.name)
+    trained = (each for each in recipes().values() if each.by_hand is None and each.settings.task == task)
     return {each.name: replace(each.settings, seed=card(each.name)["seed"]) for each in trained}
 
 
