@@ -98,21 +98,34 @@ def filtered(every: dict[str, Entry]) -> dict[str, Entry]:
 
 
 def take_rows(key: str, shown: list[str]) -> None:
-    """What was marked in the table is chosen, too, and what was unmarked is not; all else stays chosen."""
+    """What is marked in the table is chosen, and nothing else that stands in it; of too many the first are."""
     marked = [shown[number] for number in st.session_state[key]["selection"]["rows"]]
-    chosen = with_marks(st.session_state["compare"], st.session_state.get(f"{key}_marked", []), marked)
-    st.session_state[f"{key}_marked"] = marked
+    chosen = with_marks(st.session_state["compare"], shown, marked)
     st.session_state["compare"] = chosen[:MOST_COMPARED]
     if len(chosen) > MOST_COMPARED:
         st.session_state["runs_told"] = f"At most {MOST_COMPARED} can be compared: unmark one first."
 
 
-def show_table(every: dict[str, Entry]) -> None:
+def table_key(shown: list[str], rows: list[int]) -> str:
+    """The key of the table in which these rows are to be marked.
+
+    Marks belong to row numbers: another list of rows is another table. So is one with other marks than people made in
+    it, when something was chosen elsewhere or one mark was too many: the browser takes marks when a table begins only.
+    """
+    number = st.session_state.setdefault("runs_tables", 0)
+    key = f"runs_table_{number}_{hash(tuple(shown))}"
+    if key in st.session_state and sorted(st.session_state[key]["selection"]["rows"]) != rows:
+        st.session_state["runs_tables"] = number + 1
+        return table_key(shown, rows)
+    return key
+
+
+def show_table(every: dict[str, Entry], chosen: list[Entry]) -> None:
     shown = list(every)
-    # Marks belong to row numbers: another list of rows is another table.
-    key = f"runs_table_{hash(tuple(shown))}"
     table = pd.DataFrame([row(entry) for entry in every.values()])
     table["made"] = pd.to_datetime(table["made"], utc=True)
+    rows = sorted(shown.index(entry.id) for entry in chosen if entry.id in shown)
+    key = table_key(shown, rows)
     st.dataframe(
         table,
         hide_index=True,
@@ -120,6 +133,7 @@ def show_table(every: dict[str, Entry]) -> None:
         key=key,
         on_select=lambda: take_rows(key, shown),
         selection_mode="multi-row",
+        selection_default={"selection": {"rows": rows}},
         height=min(420, 38 + 35 * len(shown)),
         placeholder="",
         alt="Runs and shipped models",
@@ -410,12 +424,13 @@ def screen(polled: bool) -> None:
     every = entries()
     show_told()
     show_active(now)
-    shown = filtered(every)
-    if not shown:
-        st.markdown("Nothing fits these filters: take one away.")
-    else:
-        show_table(shown)
+    shown, above = filtered(every), st.container()
     chosen = choose(every)
+    with above:
+        if shown:
+            show_table(shown, chosen)
+        else:
+            st.markdown("Nothing fits these filters: take one away.")
     if chosen:
         show_actions(chosen)
     if len(chosen) > 1:

@@ -1,5 +1,6 @@
 """The Runs page under AppTest: filters, comparison, names, deletion, and runs that vanish."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,25 @@ def test_what_went_wrong_is_said_until_the_next_attempt(trained: Run, monkeypatc
     assert "my adder is being trained: stop it before you delete it." in texts(checked(app))
     app.button(key="runs_delete").click()
     assert "being trained" not in texts(checked(app))
+
+
+@pytest.mark.browser
+def test_what_is_chosen_is_marked_in_the_table_and_nothing_else(page: Page, server_url: str) -> None:
+    first = names("addition")
+    page.goto(f"{server_url}/runs?runs_task=addition&runs_task=digits&compare={first[0]}&compare=recall-any")
+    marked = page.get_by_test_id("stDataFrame").locator('[role="row"][aria-selected="true"]')
+    expect(marked).to_have_count(1)  # a link chooses, and recall's models are not shown
+
+    box = page.get_by_test_id("stDataFrame").bounding_box()
+    for number in range(1, len(first) + 1):  # a row for each, and one of Digits
+        page.mouse.click(box["x"] + 18, box["y"] + 38 + 35 * number + 17)
+        expect(marked).to_have_count(number + 1 if number < len(first) else number)
+    expect(page.get_by_text("At most 8 can be compared: unmark one first.")).to_be_visible()
+    for name in (*first, "recall-any"):
+        expect(page).to_have_url(re.compile(f"compare={name}(&|$)"))
+
+    page.get_by_role("button", name=f"Remove {first[-1]}").click()
+    expect(marked).to_have_count(len(first) - 1)
 
 
 @pytest.mark.browser

@@ -46,6 +46,6 @@ def test_escaping_loses_nothing(text: str) -> None:
 
 
 def test_marks_in_a_table_leave_other_choices_alone() -> None:
-    assert with_marks(["a", "b"], before=["b"], marked=["b", "c"]) == ["a", "b", "c"]
-    assert with_marks(["a", "b", "c"], before=["b", "c"], marked=["c"]) == ["a", "c"]
-    assert with_marks([], before=[], marked=["c"]) == ["c"]
+    assert with_marks(["a", "b"], shown=["b"], marked=["b", "c"]) == ["a", "b", "c"]
+    assert with_marks(["a", "b", "c"], shown=["b", "c"], marked=["c"]) == ["a", "c"]
+    assert with_marks([], shown=[], marked=["c"]) == ["c"]

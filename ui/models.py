@@ -41,9 +41,9 @@ def describe(card: dict[str, Any]) -> str:
     return f"{kind}, {layers} of {card['hidden_size']}" + (", L2" if card["weight_decay"] else "")
 
 
-def with_marks(chosen: list[str], before: list[str], marked: list[str]) -> list[str]:
-    """The chosen models where those marked in a table were `before` and are now `marked`: all others stay chosen."""
-    kept = [name for name in chosen if name in marked or name not in before]
+def with_marks(chosen: list[str], shown: list[str], marked: list[str]) -> list[str]:
+    """The chosen models where of those `shown` in a table these are now `marked`: those not shown stay chosen."""
+    kept = [name for name in chosen if name in marked or name not in shown]
     return list(dict.fromkeys([*kept, *marked]))
 
 
