@@ -69,6 +69,8 @@ def test_only_the_settings_that_differ_are_named() -> None:
     assert mixed["task"] == ["digits", "recall"]
     assert mixed["index"] == [None, 1]
     assert differing([shipped("digits-gru")] * 2) == {}
+    assert "index" not in differing([shipped("recall-i2-h10"), shipped("recall-any")])  # which has none
+    assert "forget_bias" not in differing([shipped("digits-gru"), shipped("digits-bilstm")])
     many = replace(shipped("digits-gru"), seeds=8)
     assert differing([shipped("digits-gru"), many]) == {"seeds": [1, 8]}
 

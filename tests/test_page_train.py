@@ -123,6 +123,20 @@ def test_what_an_option_does_is_said_of_the_choices_that_one_sees() -> None:
     assert query.help.startswith("Always the same: always for the digit at one index")
 
 
+def test_a_setting_that_means_nothing_can_not_be_set() -> None:
+    app = opened("recall", train_recall_index="4")
+    index, forget_bias = (app.slider(key=f"train_recall_{name}") for name in ("index", "forget_bias"))
+    assert not index.disabled
+    assert not forget_bias.disabled
+    app.segmented_control(key="train_recall_query").set_value("any")
+    app.segmented_control(key="train_recall_cell").set_value("gru").run()
+    assert not app.exception
+    index, forget_bias = (app.slider(key=f"train_recall_{name}") for name in ("index", "forget_bias"))
+    assert index.disabled
+    assert index.value == 4
+    assert forget_bias.disabled
+
+
 def test_what_was_set_by_hand_is_no_preset() -> None:
     menu = next(item for item in opened("addition").get("menu_button") if item.proto.label == "Presets")
     assert "addition-bce-h2" in menu.options

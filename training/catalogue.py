@@ -19,7 +19,7 @@ from training import runs
 from training.card import card as new_card
 from training.estimate import check_data, num_parameters
 from training.fit import Progress
-from training.options import change, options, value
+from training.options import change, idle, options, value
 from training.runs import Run, RunError
 from training.task import DataError, Settings
 from training.tasks import TASKS
@@ -131,7 +131,7 @@ def _settings(entry: Entry) -> dict[str, Any]:
 
 def _has(entry: Entry, name: str) -> bool:
     """Whether such a setting means anything for it: one of a training only where there was one."""
-    return name in ("task", *SHAPE) or not entry.by_hand
+    return (name in ("task", *SHAPE) or not entry.by_hand) and name not in idle(entry.settings)
 
 
 def _differs(name: str, row: list[Any], entries: list[Entry]) -> bool:

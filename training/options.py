@@ -28,7 +28,13 @@ def options(task: Task) -> tuple[Option, ...]:
         Option("weight_decay", "L2 regularisation: how strongly the weights are pulled to 0", 0.0, 1.0),
         Option("schedule", f"how the learning rate changes ({EVERY_SCHEDULE})", choices=tuple(SCHEDULES)),
         Option("gradient_clipping", "the largest norm the gradient may have; 0 for no limit", 0.0, 1000.0),
-        Option("forget_bias", "added to an LSTM's forget gates at the start; above 0 it begins by keeping", 0.0, 10.0),
+        Option(
+            "forget_bias",
+            "added to an LSTM's forget gates at the start; above 0 it begins by keeping",
+            0.0,
+            10.0,
+            needs=("cell", "lstm"),
+        ),
         Option("seed", "decides the initial weights, the order of the batches and generated data", 0, LAST_SEED),
         *task.options,
     )
@@ -38,6 +44,13 @@ def value(settings: Settings, option: Option) -> Any:
     """The value that `option` has in `settings`; the default, where they are from before there was such an option."""
     data = TASKS[settings.task].defaults.data | settings.data
     return data[option.name] if option.name in data else getattr(settings, option.name)
+
+
+def idle(settings: Settings) -> set[str]:
+    """The names of the options that mean nothing in these settings."""
+    every = options(TASKS[settings.task])
+    values = {option.name: value(settings, option) for option in every}
+    return {option.name for option in every if option.is_idle(values)}
 
 
 def change(settings: Settings, values: dict[str, Any]) -> Settings:

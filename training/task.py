@@ -1,7 +1,7 @@
 """What a task is: its data, its settings, its metrics. The three tasks stand in `training.tasks.TASKS`."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -110,7 +110,8 @@ def held_back(num_batches: int) -> int:
 class Option:
     """One setting that a person may change: a number from `low` to `high`, one of `choices`, or else yes or no.
 
-    `name` is a field of Settings, or a key of its `data`.
+    `name` is a field of Settings, or a key of its `data`. `needs` names another option and the value that it must have
+    for this one to mean anything.
     """
 
     name: str
@@ -118,6 +119,11 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    needs: tuple[str, str] | None = None
+
+    def is_idle(self, values: Mapping[str, Any]) -> bool:
+        """Whether it means nothing where the options have these values."""
+        return self.needs is not None and values[self.needs[0]] != self.needs[1]
 
     def check(self, value: Any) -> None:
         """Raise ValueError, in one sentence, for a value out of range or of another kind."""

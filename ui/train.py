@@ -104,11 +104,14 @@ def _settings(task: Task, defaults: Settings) -> tuple[Settings | None, int]:
     )
     every = {option.name: option for option in options(task)}
     first = [every.pop(option) for option in (*FIRST, *(option.name for option in task.options))]
+    values: dict[str, Any] = {}
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        values = {option.name: _widget(task, option, value(defaults, option)) for option in first}
+        for option in first:
+            values[option.name] = _widget(task, option, value(defaults, option), disabled=option.is_idle(values))
         seeds = _widget(task, SEEDS, 1) if is_small(task) else 1
     with st.expander("More settings"), st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        values |= {option.name: _widget(task, option, value(defaults, option)) for option in every.values()}
+        for option in every.values():
+            values[option.name] = _widget(task, option, value(defaults, option), disabled=option.is_idle(values))
     try:
         settings = change(defaults, values)
         check_seeds(settings, seeds)
@@ -141,10 +144,10 @@ def _apply_preset(task: Task, presets: dict[str, Settings], defaults: Settings) 
     st.session_state[_key(task, SEEDS.name)] = 1
 
 
-def _widget(task: Task, option: Option, default: Any) -> Any:
+def _widget(task: Task, option: Option, default: Any, disabled: bool = False) -> Any:
     """The widget that suits the option; nothing is drawn where there is only one choice."""
     key, label = _key(task, option.name), in_words(option.name).capitalize()
-    common = {"key": key, "bind": "query-params", "help": _explained(option)}
+    common = {"key": key, "bind": "query-params", "help": _explained(option), "disabled": disabled}
     if option.choices:
         if len(option.choices) == 1:
             return default

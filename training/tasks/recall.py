@@ -306,7 +306,13 @@ TASK = Task(
     ),
     options=(
         Option("query", "; ".join(f"{name}: {text}" for name, text in QUERIES.items()), choices=tuple(QUERIES)),
-        Option("index", "which digit the network must name, where it is always the same; 0 is the first", 0, 29),
+        Option(
+            "index",
+            "which digit the network must name, where it is always the same; 0 is the first",
+            0,
+            29,
+            needs=("query", "fixed"),
+        ),
         Option("shortest", "the length of the shortest sequences", 1, 30),
         Option("longest", "the length of the longest sequences", 1, 30),
         Option("elements_in_batch", "how many sequences of one length are generated together", 1, 10_000),
