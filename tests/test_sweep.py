@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -98,6 +99,29 @@ def test_killed_workers_are_replaced_and_finished_cells_kept(tmp_path: Path) -> 
     counts = [computed(log).count(number) for number in range(5)]
     assert counts[3] == 2
     assert counts[0] == 1  # it was on disk when the worker died
+
+
+def test_ctrl_c_ends_a_sweep_and_its_workers_with_one_sentence(tmp_path: Path) -> None:
+    """As a terminal sends it: to all processes at once, of which the workers are still loading PyTorch."""
+    command = [sys.executable, "-m", "training", "sweep", "addition", "--epochs", "1000", "--seeds", "3"]
+    with (tmp_path / "errors").open("w") as errors:
+        sweeping = subprocess.Popen(
+            [*command, "--jobs", "2", "--folder", str(tmp_path / "s")], stderr=errors, cwd=ROOT, start_new_session=True
+        )
+    wait_for((tmp_path / "s" / "lock").exists)
+    time.sleep(1)  # the workers are starting
+    os.killpg(sweeping.pid, signal.SIGINT)
+    assert sweeping.wait(60) == 1  # which waits for its workers
+    *_, last = (tmp_path / "errors").read_text().replace("\r", "\n").splitlines()
+    assert last == "python -m training: stopped."
+    assert "Traceback" not in (tmp_path / "errors").read_text()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
 
 
 def test_a_second_sweep_into_the_same_folder_is_refused(tmp_path: Path) -> None:

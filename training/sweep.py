@@ -9,11 +9,13 @@ import hashlib
 import itertools
 import json
 import math
+import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -82,7 +84,27 @@ def train(cell: Cell) -> Result:
 
 def processes(jobs: int | None = None) -> Callable[[], Executor]:
     """Makes executors of `jobs` processes on this machine (None: as many as it has cores), of one thread each."""
-    return lambda: ProcessPoolExecutor(jobs or cores(), mp_context=get_context("spawn"))
+    return lambda: ProcessPoolExecutor(jobs or cores(), mp_context=get_context("spawn"), initializer=_end_silently)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C waits until its end. Processes that begin within it are deaf until they have loaded what they need."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_silently() -> None:
+    """In a worker: from here on Ctrl-C, which goes to all processes of a terminal, ends it without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def dask(scheduler: str) -> Callable[[], Executor]:
@@ -154,9 +176,10 @@ def _compute(
 ) -> Iterator[tuple[Cell, Result]]:
     """Compute all `missing` cells, each into its file; `missing` is empty in the end."""
     for _ in range(ATTEMPTS):
-        executor, futures = executors(), {}
+        executor = executors()
         try:
-            futures = {executor.submit(work, each): key for key, each in missing.items()}
+            with _deaf():
+                futures = {executor.submit(work, each): key for key, each in missing.items()}
             for future in as_completed(futures):
                 result = future.result()
                 each = missing.pop(futures[future])
@@ -170,10 +193,17 @@ def _compute(
                 f"The Dask scheduler is gone, with {len(missing)} cells to go: start it again, and the sweep."
             ) from error
         finally:
-            for future in futures:
-                future.cancel()
-            executor.shutdown(wait=False)
+            _shut_down(executor)
     raise SweepError(f"The workers died {ATTEMPTS} times, with {len(missing)} cells to go: is there enough memory?")
+
+
+def _shut_down(executor: Executor) -> None:
+    """Let go of the executor, and of work that has not begun."""
+    dask = sys.modules.get("distributed.cfexecutor")
+    if dask and isinstance(executor, dask.ClientExecutor):
+        executor.shutdown(wait=False)  # it cancels by itself
+    else:
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _deaths() -> tuple[type[Exception], ...]:
