@@ -17,6 +17,7 @@ STEPS_OF_NEWTON = 40
 CLOSE = 1e-7  # how little the map may move a fixed point
 FOUND = 1e-12  # moved as little as this, a state needs no further step of Newton's method
 SAME = 1e-3  # fixed points that are nearer than this are one
+SAME_SIZE = 1e-6  # by how much a change must shrink or grow to do so
 STARTS = 24
 LARGE, FEWER_STARTS = 128, 6  # entries of a state beyond which each start takes long, and how many there are then
 SETTLING = 200  # time steps, after which a state has come to where it is drawn to
@@ -31,9 +32,14 @@ class FixedPoint:
 
     @property
     def kind(self) -> str:
-        """ "stable": every small change dies out; "unstable": none does; "saddle": some do."""
-        grows = np.abs(self.eigenvalues) > 1
-        return "unstable" if grows.all() else "saddle" if grows.any() else "stable"
+        """ "stable": every small change dies out; "unstable": each grows; "saddle": some do; "neutral": none does, but
+        some stay as they are, as along a line of fixed points.
+        """
+        sizes = np.abs(self.eigenvalues)
+        grows = sizes > 1 + SAME_SIZE
+        if grows.any():
+            return "unstable" if grows.all() else "saddle"
+        return "stable" if (sizes < 1 - SAME_SIZE).all() else "neutral"
 
 
 def fixed_points(

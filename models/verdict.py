@@ -1,6 +1,7 @@
 """Whether an adder is right for operands of every length: proved, refuted by an example, or not decided."""
 
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Context
 from typing import Any
 
 from models.network import Network
@@ -36,8 +37,8 @@ class Verdict:
         if self.kind == "proved":
             return (
                 f"Proved for operands of every length: {len(self.proof.centers):,} boxes of states were found that no "
-                f"input leads out of, and on all of them the logit lies at least {self.proof.margin:.2f} on the right "
-                "side of 0."
+                f"input leads out of, and on all of them the logit lies at least {at_least(self.proof.margin)} on "
+                "the right side of 0."
             )
         if self.kind == "fails":
             return f"It adds a pair of {self.length} {'bit' if self.length == 1 else 'bits'} wrongly."
@@ -50,6 +51,12 @@ class Verdict:
             f"Not decided: no error was found in {tried}, and the boxes of states could not be closed in "
             f"{self.proof.moved:,} steps."
         )
+
+
+def at_least(number: float) -> str:
+    """A bound from below with three digits, rounded down."""
+    down = Context(prec=3, rounding=ROUND_FLOOR).create_decimal_from_float(number)
+    return f"{float(down):.3g}"
 
 
 def is_adder(network: Network) -> bool:

@@ -143,6 +143,17 @@ def test_a_latch_has_two_stable_points_and_one_that_is_not() -> None:
     assert FixedPoint(np.zeros(2), np.array([2.0, 0.5])).kind == "saddle"
 
 
+def test_a_gate_that_keeps_everything_makes_a_line_of_neutral_points() -> None:
+    net = Network(2, 1, cell="gru", hidden_size=1, readout="every").eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.zero_()
+        net.recurrent.bias_ih_l0[1] = 40  # the update gate: h' = h
+    found = fixed_points(net, np.zeros(2), 0, 0, np.linspace(-1, 1, 9)[:, None])
+    assert {point.kind for point in found} == {"neutral"}
+    assert len(found) >= 9
+
+
 @given(st.integers(2, 9), st.integers(2, 30))
 def test_the_plane_holds_as_much_as_it_says(units: int, steps: int) -> None:
     states = np.random.default_rng(units * steps).normal(size=(steps, units)) * np.arange(1, units + 1)

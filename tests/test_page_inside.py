@@ -174,6 +174,9 @@ def test_what_is_said_of_fixed_points() -> None:
     assert "It is stable" in rests([stable])
     assert "forgets" in rests([stable, saddle])
     assert "2 of them are stable" in rests([stable, stable, saddle])
+    neutral = FixedPoint(np.zeros(2), np.array([1.0, 0.5]))
+    assert "All of them are neutral" in rests([neutral, neutral])
+    assert "1 is neutral" in rests([neutral, stable])
 
 
 def test_the_ground_of_the_plane_is_what_the_read_out_says_at_each_place() -> None:

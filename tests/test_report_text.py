@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from training.report import FOLDER
@@ -43,7 +44,7 @@ def digits_results(gru: list[float], bilstm: list[float], goal: float) -> dict:
 
 def test_whether_gates_help_is_computed() -> None:
     rnn = [0.95, 0.96, 0.955, 0.952, 0.958]
-    said = report_text.gates(digits_results([x + 0.02 for x in rnn], [x - 0.02 for x in rnn], 0.75))
+    said = report_text.gates(digits_results([1.02 * x for x in rnn], [0.98 * x for x in rnn], 0.75))
     assert "the GRU reads better than the RNN beyond chance" in said
     assert "comes to the RNN's last accuracy within 1,000 of 1,500 steps" in said
     assert "the BiLSTM reads worse than the RNN beyond chance, and never comes" in said
@@ -82,12 +83,13 @@ def grid_row(network: str, hidden: int, validation: list[float]) -> dict:
 
 
 def test_how_the_grus_lead_stands_at_equal_size_is_computed() -> None:
-    base = [0.95, 0.96, 0.955]
+    base = np.array([0.95, 0.96, 0.955])
+    near = base + np.array([1e-4, -2e-4, 1e-4])  # three equal differences would be no evidence
     tests = {
-        ("GRU", 128): base, ("RNN", 128): [x - 0.02 for x in base], ("BiLSTM", 128): [x + 0.01 for x in base],
-        ("GRU", 256): base, ("RNN", 256): [x - 0.01 for x in base], ("BiLSTM", 256): [0.96, 0.95, 0.955],
+        ("GRU", 128): base, ("RNN", 128): near - 0.02, ("BiLSTM", 128): near + 0.01,
+        ("GRU", 256): base, ("RNN", 256): near - 0.01, ("BiLSTM", 256): np.array([0.96, 0.95, 0.955]),
     }  # fmt: skip
-    grid = {"rows": [grid_row(*setting, validation) for setting, validation in tests.items()]}
+    grid = {"rows": [grid_row(*setting, validation.tolist()) for setting, validation in tests.items()]}
     chosen = {"RNN": 128, "GRU": 256, "BiLSTM": 128}
     found = [{"network": name, "settings": {"num_layers": 2, "hidden_size": size}} for name, size in chosen.items()]
     said = report_text.at_equal_size(grid, {"rows": found})

@@ -13,6 +13,7 @@ from models.proof import Adder, Proof, _cut, prove
 from models.search import Search, is_wrong, number
 from models.streams import columns, mixed
 from models.trace import STEPS
+from models.verdict import at_least
 
 MODULE = sys.modules["models.verdict"]  # `models.verdict` is the function
 
@@ -236,6 +237,37 @@ def test_weights_with_which_float32_has_no_sum_are_never_proved() -> None:
         network.linear.bias.copy_(ideal.linear.bias)
     assert is_wrong(network, 3, 3)
     assert not prove(network).holds
+
+
+@pytest.mark.parametrize("size", [10, 20, 1e5])
+def test_logits_of_which_float32_has_hardly_a_digit_are_never_proved(size: float) -> None:
+    """The two weights are a few times float32's smallest number: their products with the states have no digits left."""
+    network = load("addition-ideal-h2")
+    with torch.no_grad():
+        network.linear.weight.copy_(torch.tensor([[size, -size / 10]], dtype=torch.float64) * 2.0**-149)
+    assert not prove(network).holds
+    assert size > 100 or is_wrong(network, 3, 3) or is_wrong(network, 0, 2)
+
+
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_weights_that_are_no_numbers_are_never_proved(cell: str, number: float) -> None:
+    network = Network(2, 1, cell=cell, hidden_size=3, readout="every").eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(number)
+    assert not prove(network).holds
+
+
+@pytest.mark.parametrize(("scale", "margin"), [(1, "2.04"), (1e-3, "0.00204"), (1e20, "2.04e+20")])
+def test_a_proof_says_how_far_from_0_and_rounds_down(scale: float, margin: str) -> None:
+    network = load("addition-ideal-h2")
+    with torch.no_grad():
+        network.linear.weight.mul_(scale)
+        network.linear.bias.mul_(scale)
+    assert f"at least {margin} on the right side of 0" in verdict(network).reason
+    assert at_least(0.0999) == "0.0999"
+    assert at_least(1.99999) == "1.99"
 
 
 @pytest.mark.parametrize("length", [6, 8])

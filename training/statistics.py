@@ -9,6 +9,7 @@ import scipy  # which loads scipy.stats, in most of a second, when it is first u
 
 CONFIDENCE = 0.95
 SIGNIFICANT = 1 - CONFIDENCE
+EQUAL = 1e-12  # differences within it are those of rounding
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,20 @@ def mean(values: Sequence[float]) -> Mean:
 def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
     """Compare two settings whose i-th numbers come from the same seed.
 
-    Where all differences are equal a t-test is not defined: then p is 1 if they are 0, and else 0. One pair proves
-    nothing, so its p is 1. Raises ValueError for lists of different lengths.
+    Where all differences are equal, but for rounding, a t-test is not defined. Then their signs are tested: n equal
+    ones happen by chance once in 2^(n - 1) times, so that a few prove nothing; p is 1 if they are 0. Raises ValueError
+    for empty lists, and for lists of different lengths.
     """
     if len(first) != len(second):
         raise ValueError(f"A paired comparison needs as many numbers of both, not {len(first)} and {len(second)}.")
+    if not len(first):
+        raise ValueError("There are no numbers to compare.")
     differences = np.subtract(first, second)
-    if np.ptp(differences) == 0:
-        p = 0.0 if differences[0] != 0 and len(differences) > 1 else 1.0
+    if np.ptp(differences) <= EQUAL:
+        p = 2.0 ** (1 - len(differences)) if abs(differences[0]) > EQUAL else 1.0
     else:
         p = float(scipy.stats.ttest_rel(first, second).pvalue)
-    wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
+    wins, losses = int((differences > EQUAL).sum()), int((differences < -EQUAL).sum())
     return Paired(float(differences.mean()), p, wins, losses, len(differences))
 
 

@@ -133,7 +133,9 @@ def trajectory(
     return readable(alt.layer(*layers).resolve_scale(color="independent", shape="independent").properties(height=420))
 
 
-KINDS = alt.Scale(domain=["stable", "saddle", "unstable"], range=["circle", "cross", "triangle-up"])
+KINDS = alt.Scale(
+    domain=["stable", "neutral", "saddle", "unstable"], range=["circle", "diamond", "cross", "triangle-up"]
+)
 
 
 def ground(seen: Plane, states: np.ndarray, points: list[FixedPoint]) -> np.ndarray:

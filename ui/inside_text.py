@@ -131,7 +131,14 @@ def rests(points: list[FixedPoint]) -> str:
 
 
 def _stability(points: list[FixedPoint]) -> str:
-    stable = sum(point.kind == "stable" for point in points)
+    stable, neutral = (sum(point.kind == kind for point in points) for kind in ("stable", "neutral"))
+    if neutral:
+        which = "It is" if len(points) == 1 else f"{neutral} {'is' if neutral == 1 else 'are'}"
+        which = "All of them are" if neutral == len(points) > 1 else which
+        return (
+            f"{which} neutral: a small change there neither dies out nor grows. So there are many more such states, "
+            "and under this input the layer stays in whichever of them it is."
+        )
     if stable == 0:
         which = "It is not" if len(points) == 1 else "None of them is"
         return f"{which} stable: under this input the layer keeps moving, in a cycle or more wildly."

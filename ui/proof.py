@@ -9,6 +9,7 @@ import torch
 
 from models import Verdict, verdict
 from models.automaton import AHEAD, Automaton, extract
+from models.verdict import at_least
 from training.tasks import addition
 from ui.addition_text import written
 from ui.charts import state_boxes
@@ -91,7 +92,7 @@ def _show_boxes(found: Verdict) -> None:
     st.caption(
         f"{len(table):,} boxes, as far as they reach along the first two principal components of their centres "
         f"({share:.0%} of the variance). {proof.moved:,} sets were moved; the longest way from box to box takes {way}. "
-        f"Smallest logit on the right side of 0: {proof.margin:.2f}."
+        f"Smallest logit on the right side of 0: {at_least(proof.margin)}."
     )
     st.markdown(HOW, width=760)
 
