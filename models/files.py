@@ -12,6 +12,13 @@ def write_whole(path: Path | str, content: bytes) -> None:
     was, when writing fails.
     """
     path = Path(path)
+    try:
+        _write(path, content)
+    except OSError as error:  # which may name the temporary file, or none
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -43,8 +43,8 @@ def entries() -> dict[str, Entry]:
     for run in runs.all_runs():
         try:
             found[run.id] = catalogue.entry(run)
-        except (RunError, KeyError, TypeError, ValueError):
-            continue  # deleted a moment ago, or damaged by hand: nothing can be said of it
+        except RunError:
+            continue  # deleted a moment ago
     return found | {each.id: each for each in catalogue.shipped()}
 
 

@@ -109,6 +109,14 @@ def test_the_epochs_are_those_that_were_trained() -> None:
     assert shipped("digits-gru").epochs == shipped("digits-gru").settings.epochs
 
 
+@pytest.mark.parametrize("created", [None, 5, "yesterday"])
+def test_a_run_that_does_not_say_when_it_was_made_is_one_still(created: object) -> None:
+    run = runs.create(QUICK)
+    (run.folder / "run.json").write_text(json.dumps(run.facts | {"created": created}))
+    (again,) = runs.all_runs()
+    assert entry(again).created is None
+
+
 def test_a_setting_that_is_younger_than_a_model_has_its_default_there() -> None:
     old = shipped("addition-bce-h5")
     assert "state_noise" not in old.settings.data

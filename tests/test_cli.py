@@ -1,5 +1,6 @@
 """The command line: `python -m training`."""
 
+import errno
 import json
 import os
 import subprocess
@@ -8,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from models import load, save
+from models.store import read, write
 from training.__main__ import main
 from training.pretrain import Recipe
 from training.task import DataError
 
+COMMANDS = sys.modules["training.__main__"]
 ROOT = Path(__file__).parents[1]
 HUGE = ["--length", "30", "--num-batches", "100000", "--elements-in-batch", "10000"]
 QUICK = ["--num-batches", "10", "--epochs", "1", "--hidden-size", "3"]
@@ -118,7 +122,75 @@ def test_a_file_whose_card_does_not_fit_is_one_line(
 def test_a_checkpointed_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["train", "addition", *QUICK, "--checkpoint", str(tmp_path / "c"), "--out", str(tmp_path / "a")]
     main(arguments)
+    first = load(tmp_path / "a").card
+    main(arguments)  # nothing is left to be trained
+    again = load(tmp_path / "a").card
+    assert (again["curves"], again["metrics"]) == (first["curves"], first["metrics"])
+    (tmp_path / "c.progress.jsonl").unlink()
     assert "finished run" in ends_with_one_line(arguments, capsys)
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "2"]])
+def test_a_training_that_was_interrupted_has_all_its_curves(
+    seeds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And one whose result could not be written is not lost."""
+    out, checkpoint = tmp_path / "a", ["--checkpoint", str(tmp_path / "c")]
+    arguments = ["train", "addition", *QUICK, *seeds]
+    main([*arguments, "--out", str(tmp_path / "whole")])
+    said, lines = COMMANDS._say, []
+
+    def interrupt(text: str) -> None:
+        lines.append(text)
+        if len(lines) == 3:
+            raise KeyboardInterrupt
+        said(text)
+
+    monkeypatch.setattr(COMMANDS, "_say", interrupt)
+    assert "stopped" in ends_with_one_line([*arguments, "--out", str(out), *checkpoint], capsys)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(COMMANDS, "save", full)
+        line = ends_with_one_line([*arguments, "--out", str(out), *checkpoint], capsys)
+    assert line == f"python -m training: {out}: No space left on device.\n"
+    main([*arguments, "--out", str(out), *checkpoint])
+    wanted, found = (load(path) for path in (tmp_path / "whole", out))
+    assert all(map(torch.equal, wanted.state_dict().values(), found.state_dict().values()))
+    steps = [[(each["step"], each["metrics"]) for each in network.card["curves"]] for network in (wanted, found)]
+    assert steps[0] == steps[1]
+    seconds = [each["seconds"] for each in found.card["curves"]]
+    assert seconds == sorted(seconds)
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "2"]])
+@pytest.mark.parametrize("damage", ["no step", "odd step", "no moments", "no file of ours"])
+def test_a_damaged_checkpoint_is_one_sentence(
+    damage: str, seeds: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = tmp_path / "c"
+    arguments = ["train", "addition", *QUICK, *seeds, "--checkpoint", str(checkpoint), "--out", str(tmp_path / "a")]
+    main(arguments)
+    tensors, metadata = read(checkpoint)
+    if damage == "no moments":
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("exp_avg_sq")}
+    write(checkpoint, tensors, metadata | {"step": "abc"} if damage == "odd step" else metadata)
+    if damage == "no step":
+        write(checkpoint, tensors, {"settings": metadata["settings"]})
+    if damage == "no file of ours":
+        checkpoint.write_bytes(b"something else")
+    assert f"The checkpoint {checkpoint} is damaged: delete it" in ends_with_one_line(arguments, capsys)
+
+
+def test_who_reads_a_few_lines_gets_the_whole_training(tmp_path: Path) -> None:
+    out = tmp_path / "a"
+    command = f"{sys.executable} -m training train addition {' '.join(QUICK)} --out {out} | head -1"
+    ended = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith("step 1 of 8")
+    assert not ended.stderr
+    assert load(out).card["metrics"]
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def test_a_damaged_checkpoint_is_one_sentence_and_the_run_begins_anew_without_it
     run.checkpoint.write_bytes(b"not a checkpoint")
     engine.submit(run)
     wait_for(lambda: engine.state(run) == "failed")
-    assert "checkpoint.safetensors is not a readable" in engine.message(run)
+    assert "checkpoint.safetensors is damaged: delete it" in engine.message(run)
     assert "\n" not in engine.message(run)
     run.checkpoint.unlink()
     engine.submit(run)

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,13 +17,13 @@ from models.store import load, names, save
 from training.card import certify
 from training.catalogue import checked, measuring
 from training.estimate import check_data
-from training.fit import DivergedError, Progress, build, fit
+from training.fit import DivergedError, Progress, build, checkpoint_step, fit
 from training.options import change, options, value
 from training.pretrain import Recipe, pretrain, recipes, write_readme, write_verdicts
 from training.report import FOLDER, PARTS, run
-from training.runs import Run, RunError
+from training.runs import Line, Log, Run, RunError
 from training.seeds import MOST_SEEDS, best_seed, check_seeds, is_small, median, of_seed
-from training.stacked import build_stacked, fit_stacked
+from training.stacked import StackedProgress, build_stacked, fit_stacked
 from training.sweep import SweepError, cell, dask, grid, processes, sweep, table, train
 from training.task import DataError, Settings, Task
 from training.tasks import TASKS
@@ -47,9 +47,6 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(chosen)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has read enough, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except EXPECTED as error:
         parser.error(_sentence(error))
     except KeyboardInterrupt:
@@ -58,8 +55,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _sentence(error: Exception) -> str:
     """What an expected error says; of the system's own, which file it is about as well."""
-    named = isinstance(error, OSError) and error.filename
-    return f"{error.filename}: {error.strerror}." if named else str(error)
+    if not (isinstance(error, OSError) and error.strerror):
+        return str(error)
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
 
 
 def _of_each(work: Callable[[str], None], wanted: Iterable[str]) -> None:
@@ -82,11 +80,11 @@ def run_list(chosen: argparse.Namespace) -> None:
     """Print the shipped models, or their cards."""
     cards = {name: load(name).card for name in names(chosen.task)}
     if chosen.json:
-        print(json.dumps(cards))
+        _say(json.dumps(cards))
         return
     for name, facts in cards.items():
         metrics = ", ".join(_metric(metric, number) for metric, number in facts["metrics"].items())
-        print(f"{name:20} {facts['parameters']:>9,} parameters   {metrics}")
+        _say(f"{name:20} {facts['parameters']:>9,} parameters   {metrics}")
 
 
 def run_train(chosen: argparse.Namespace) -> None:
@@ -108,30 +106,59 @@ def run_train(chosen: argparse.Namespace) -> None:
 
 def _train_one(settings: Settings, chosen: argparse.Namespace) -> tuple[Network, Settings, list[Progress]]:
     """The trained network of one seed, with its settings and curves; a line is printed at every validation."""
-    network, curves = build(settings), []
-    for progress in fit(network, TASKS[settings.task].load_data(settings), settings, checkpoint=chosen.checkpoint):
-        curves.append(progress)
-        print(json.dumps(progress.to_dict()) if chosen.json else _line(progress), flush=True)
-    _check_trained(curves, chosen.checkpoint)
+    network, data = build(settings), TASKS[settings.task].load_data(settings)
+    curves = _before(chosen.checkpoint, Progress)
+    for progress in _logged(fit(network, data, settings, checkpoint=chosen.checkpoint), curves, chosen.checkpoint):
+        _say(json.dumps(progress.to_dict()) if chosen.json else _line(progress))
     return network, settings, curves
 
 
 def _train_seeds(settings: Settings, chosen: argparse.Namespace) -> tuple[Network, Settings, list[Progress]]:
     """As `_train_one`, of that seed which is best on validation data in the end; the lines hold the medians."""
     seeds = range(settings.seed, settings.seed + chosen.seeds)
-    network, curves = build_stacked(settings, seeds), []
-    for progress in fit_stacked(network, settings, seeds, checkpoint=chosen.checkpoint):
-        curves.append(progress)
+    network, curves = build_stacked(settings, seeds), _before(chosen.checkpoint, StackedProgress)
+    training = fit_stacked(network, settings, seeds, checkpoint=chosen.checkpoint)
+    for progress in _logged(training, curves, chosen.checkpoint):
         summary = median(progress)  # raises where all have diverged
-        print(json.dumps(progress.to_dict()) if chosen.json else f"medians at {_line(summary)}", flush=True)
-    _check_trained(curves, chosen.checkpoint)
+        _say(json.dumps(progress.to_dict()) if chosen.json else f"medians at {_line(summary)}")
     best = best_seed(curves[-1])
     return network.unstack()[best], replace(settings, seed=seeds[best]), [of_seed(each, best) for each in curves]
 
 
-def _check_trained(curves: list[Any], checkpoint: Path | None) -> None:
+def _log(checkpoint: Path, kind: type[Line]) -> Log[Line]:
+    """Where the progress of a training with this checkpoint stands: in a file beside it."""
+    return Log(checkpoint.with_name(f"{checkpoint.name}.progress.jsonl"), kind)
+
+
+def _before(checkpoint: Path | None, kind: type[Line]) -> list[Line]:
+    """The progress up to the checkpoint, from which training goes on; what was made after it is made again."""
+    if checkpoint is None:
+        return []
+    _log(checkpoint, kind).keep_until(checkpoint_step(checkpoint))
+    return _log(checkpoint, kind).read()
+
+
+def _logged(training: Iterable[Line], curves: list[Line], checkpoint: Path | None) -> Iterator[Line]:
+    """All progress of a training that goes on after `curves`, its seconds counted on; it is added to them.
+
+    Raises ValueError where the checkpoint is that of a finished training, of which no progress is known.
+    """
+    before = curves[-1].seconds if curves else 0.0
+    for progress in training:
+        curves.append(replace(progress, seconds=before + progress.seconds))
+        if checkpoint is not None:
+            _log(checkpoint, type(progress)).append(curves[-1])
+        yield curves[-1]
     if not curves:
-        raise ValueError(f"{checkpoint} holds a finished run; delete it to train again.")
+        raise ValueError(f"{checkpoint} holds a finished run, but not how it went; delete it to train again.")
+
+
+def _say(text: str) -> None:
+    """Print it at once. Whoever reads may have read enough, such as `head`: the work goes on, for its files."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check_writable(path: Path) -> None:
@@ -187,7 +214,7 @@ def _pretrain(name: str, as_json: bool) -> None:
     """Make one shipped model; the README of all of them, where none is missing, tells of it at once."""
     for seed, progress in tqdm(pretrain(recipes()[name]), desc=name, unit=" validations", disable=None):
         if as_json:
-            print(json.dumps({"model": name, "seed": seed} | progress.to_dict()), flush=True)
+            _say(json.dumps({"model": name, "seed": seed} | progress.to_dict()))
     if all(each in names() for each in recipes()):
         write_readme()
 
@@ -208,9 +235,9 @@ def run_sweep(chosen: argparse.Namespace) -> None:
     for each, result in tqdm(sweep(cells, chosen.folder, train, executors), total=len(cells), disable=None):
         results.append((each, result))
         if chosen.json:
-            print(json.dumps(each | {"result": result}), flush=True)
+            _say(json.dumps(each | {"result": result}))
     if not chosen.json:
-        print(table(results))
+        _say(table(results))
 
 
 def run_report(chosen: argparse.Namespace) -> None:
@@ -220,7 +247,7 @@ def run_report(chosen: argparse.Namespace) -> None:
         total = len(part.cells(chosen.seeds or part.seeds))
         for done in tqdm(run(part, chosen.seeds, chosen.folder, chosen.jobs), part.name, total, disable=None):
             if chosen.json:
-                print(json.dumps({"part": part.name, "done": done, "of": total}), flush=True)
+                _say(json.dumps({"part": part.name, "done": done, "of": total}))
 
 
 def _metric(name: str, number: float) -> str:
@@ -240,13 +267,13 @@ def _print_metrics(name: str, metrics: dict[str, float], as_json: bool, recipe: 
     """One line on a model, for a shipped one with the figure that it must reach."""
     reached = None if recipe is None else metrics[recipe.metric] >= recipe.target
     if as_json:
-        print(json.dumps({"model": name, "metrics": metrics, "reached": reached}), flush=True)
+        _say(json.dumps({"model": name, "metrics": metrics, "reached": reached}))
         return
     line = f"{name:20} " + ", ".join(_metric(metric, number) for metric, number in metrics.items())
     if recipe is not None:
         verdict = "reached" if reached else "NOT reached"
         line += f"   (must reach {_metric(recipe.metric, recipe.target)}: {verdict})"
-    print(line, flush=True)
+    _say(line)
 
 
 def _parser() -> Parser:

@@ -99,7 +99,7 @@ def entry(run: Run) -> Entry:
 def _entry(folder: Path, changed: tuple[int, ...]) -> Entry:
     """What `entry` gives until one of its files changes."""
     run = Run(folder)
-    made = datetime.fromisoformat(run.facts["created"])
+    made = _made(run.facts.get("created"))
     about, metrics, weights, problem = {}, {}, None, ""
     if run.weights.exists():
         try:
@@ -109,6 +109,14 @@ def _entry(folder: Path, changed: tuple[int, ...]) -> Entry:
             problem = f"The network of {run.name} can't be read: {error}"
     size, curves, by_hand = num_parameters(run.settings), tuple(run.progress()), bool(about.get("by_hand"))
     return Entry(run.id, run.name, run.settings, size, metrics, curves, made, weights, problem, by_hand, len(run.seeds))
+
+
+def _made(created: Any) -> datetime | None:
+    """When a run was made; None where its file says nothing that makes sense."""
+    try:
+        return datetime.fromisoformat(created)
+    except (TypeError, ValueError):
+        return None
 
 
 def differing(entries: list[Entry]) -> dict[str, list[Any]]:

@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -279,20 +280,36 @@ def _save(path: Path, network: Network, optimizer: torch.optim.Optimizer, settin
 
 def checkpoint_step(path: Path) -> int:
     """The optimiser step after which the checkpoint was written; 0 where there is none."""
-    return int(read(path, finite=False)[1]["step"]) if path.exists() else 0
+    if not path.exists():
+        return 0
+    with whole(path):
+        return int(read(path, finite=False)[1]["step"])
+
+
+@contextmanager
+def whole(checkpoint: Path) -> Iterator[None]:
+    """Within it, what a damaged checkpoint leads to is a WeightsError that says so, and what to do."""
+    try:
+        yield
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise WeightsError(
+            f"The checkpoint {checkpoint} is damaged: delete it, and training begins from the start."
+        ) from error
 
 
 def _resume(path: Path, network: Network, optimizer: torch.optim.Optimizer, settings: Settings) -> int:
     """Load the state from `path`; returns its step. Raises WeightsError when it belongs to other settings."""
-    tensors, metadata = read(path)
-    if metadata.get("settings") != json.dumps(settings.to_dict()):
+    with whole(path):
+        tensors, metadata = read(path)
+        step, belongs = int(metadata["step"]), metadata["settings"]
+    if belongs != json.dumps(settings.to_dict()):
         raise WeightsError(f"{path.name} is a checkpoint of other settings; delete it to start from the beginning.")
-    step = int(metadata["step"])
-    network.load_state_dict({name: tensors[f"network.{name}"] for name in network.state_dict()})
-    for name, parameter in network.named_parameters():
-        optimizer.state[parameter] = {
-            "step": torch.tensor(float(step), device=parameter.device),
-            "exp_avg": tensors[f"exp_avg.{name}"].to(parameter.device),
-            "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(parameter.device),
-        }
+    with whole(path):
+        network.load_state_dict({name: tensors[f"network.{name}"] for name in network.state_dict()})
+        for name, parameter in network.named_parameters():
+            optimizer.state[parameter] = {
+                "step": torch.tensor(float(step), device=parameter.device),
+                "exp_avg": tensors[f"exp_avg.{name}"].to(parameter.device),
+                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(parameter.device),
+            }
     return step

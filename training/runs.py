@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -164,31 +164,37 @@ class Run:
         except OSError:
             return False  # in a folder that can't be written nobody trains
 
+    @property
+    def log(self) -> "Log[Progress]":
+        """The progress so far."""
+        return Log(self.folder / "progress.jsonl", Progress)
+
+    @property
+    def log_of_seeds(self) -> "Log[StackedProgress]":
+        """The progress of every seed, of a run of several; `log` holds their medians."""
+        return Log(self.folder / "seeds.jsonl", StackedProgress)
+
     def progress(self) -> list[Progress]:
-        """All progress so far. A line that is damaged, or that a crash has cut off, is left out."""
-        return _read_lines(self.folder / "progress.jsonl", Progress)
+        """All progress so far."""
+        return self.log.read()
 
     def append(self, progress: Progress) -> None:
         """Add a line of progress."""
-        with (self.folder / "progress.jsonl").open("a") as file:
-            file.write(json.dumps(progress.to_dict()) + "\n")
+        self.log.append(progress)
 
     def append_seeds(self, progress: StackedProgress) -> None:
         """Add a line of what every seed has reached."""
-        with (self.folder / "seeds.jsonl").open("a") as file:
-            file.write(json.dumps(progress.to_dict()) + "\n")
+        self.log_of_seeds.append(progress)
 
     def seeds_progress(self) -> list[StackedProgress]:
-        """All progress so far of every seed, of a run of several; as `progress`, which holds their medians."""
-        return _read_lines(self.folder / "seeds.jsonl", StackedProgress)
+        """All progress so far of every seed, of a run of several."""
+        return self.log_of_seeds.read()
 
     def keep_progress_until(self, step: int) -> None:
         """Forget the progress after `step`: training goes on from there."""
-        kept = [json.dumps(progress.to_dict()) + "\n" for progress in self.progress() if progress.step <= step]
-        write_whole(self.folder / "progress.jsonl", "".join(kept).encode())
-        if every := self.seeds_progress():
-            kept = [json.dumps(progress.to_dict()) + "\n" for progress in every if progress.step <= step]
-            write_whole(self.folder / "seeds.jsonl", "".join(kept).encode())
+        self.log.keep_until(step)
+        if self.seeds_progress():
+            self.log_of_seeds.keep_until(step)
 
     def rename(self, name: str) -> None:
         """Give it another name that nothing else has. Raises RunError for any other, and for one that is no NAME."""
@@ -292,13 +298,30 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_lines(path: Path, kind: type[Line]) -> list[Line]:
-    """The lines of a file, one progress each, without those that are damaged; none where no file can be read."""
-    try:
-        lines = path.read_text(errors="replace").split("\n")[:-1]
-    except OSError:
-        return []
-    return [progress for line in lines if (progress := kind.read(_parsed(line))) is not None]
+@dataclass(frozen=True)
+class Log(Generic[Line]):
+    """A file with a line for each progress of a training."""
+
+    path: Path
+    kind: type[Line]
+
+    def read(self) -> list[Line]:
+        """All of them, but for lines that are damaged or that a crash has cut off; none where no file can be read."""
+        try:
+            lines = self.path.read_text(errors="replace").split("\n")[:-1]
+        except OSError:
+            return []
+        return [progress for line in lines if (progress := self.kind.read(_parsed(line))) is not None]
+
+    def append(self, progress: Line) -> None:
+        """Add a line."""
+        with self.path.open("a") as file:
+            file.write(json.dumps(progress.to_dict()) + "\n")
+
+    def keep_until(self, step: int) -> None:
+        """Forget the progress after `step`: training goes on from there."""
+        kept = [json.dumps(progress.to_dict()) + "\n" for progress in self.read() if progress.step <= step]
+        write_whole(self.path, "".join(kept).encode())
 
 
 def _parsed(line: str) -> Any:

@@ -21,7 +21,7 @@ from torch import Tensor
 from models.network import Network
 from models.store import WeightsError, read, write
 from training.adam import Adam
-from training.fit import VALIDATED, batch_order, build, interval, learning_rate
+from training.fit import VALIDATED, batch_order, build, interval, learning_rate, whole
 from training.metrics import LOSSES
 from training.packing import Packing, even_packing, packing
 from training.stacked_cells import STEPS, Recurrence, combined, states
@@ -236,14 +236,17 @@ def _resume(
     path: Path, network: StackedNetwork, optimizer: torch.optim.Optimizer, settings: Settings, seeds: Sequence[int]
 ) -> int:
     """Load the state from `path`; returns its step. Raises WeightsError when it belongs to other settings or seeds."""
-    tensors, metadata = read(path, finite=False)  # a seed that has diverged holds up no other
-    if metadata.get("settings") != _belongs(settings, seeds):
+    with whole(path):
+        tensors, metadata = read(path, finite=False)  # a seed that has diverged holds up no other
+        step, belongs = int(metadata["step"]), metadata["settings"]
+    if belongs != _belongs(settings, seeds):
         raise WeightsError(f"{path.name} is a checkpoint of other settings; delete it to start from the beginning.")
-    for name, parameter in network.parameters.items():
-        parameter.copy_(tensors[f"network.{name}"])
-        moments = {moment: tensors[f"{moment}.{name}"] for moment in MOMENTS}
-        optimizer.state[parameter] = {"step": torch.tensor(float(metadata["step"]))} | moments
-    return int(metadata["step"])
+    with whole(path):
+        for name, parameter in network.parameters.items():
+            parameter.copy_(tensors[f"network.{name}"])
+            moments = {moment: tensors[f"{moment}.{name}"] for moment in MOMENTS}
+            optimizer.state[parameter] = {"step": torch.tensor(float(step))} | moments
+    return step
 
 
 def check_stackable(settings: Settings) -> None:

@@ -154,9 +154,12 @@ def sweep(
 def _stored(path: Path, part: str) -> dict[str, Any]:
     """The `result` or the `versions` in a cell's file. Raises SweepError where the file is damaged."""
     try:
-        return json.loads(path.read_text())[part]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SweepError(f"{path} is damaged: delete it, and its cell is computed again.") from error
+        content = json.loads(path.read_text())[part]
+    except (ValueError, KeyError, TypeError, RecursionError):  # the last: thousands of brackets
+        content = None
+    if not isinstance(content, dict) or not content:
+        raise SweepError(f"{path} is damaged: delete it, and its cell is computed again.")
+    return content
 
 
 def made_with(cells: Iterable[Cell], folder: Path) -> dict[str, str]:

@@ -138,7 +138,7 @@ class Option:
         if type(value) not in numbers:
             raise ValueError(f"The {label} must be {kind}.")
         if not self.low <= value <= self.high:
-            at = f"{value:g}" if abs(value) <= sys.float_info.max else "so large a number"
+            at = "so large a number" if abs(value) > sys.float_info.max else f"{value:g}"
             raise ValueError(f"The {label} must lie between {self.low:g} and {self.high:g}, not at {at}.")
 
 

@@ -27,7 +27,9 @@ QUERIES = {
 
 
 def encode(sequence: list[int]) -> Tensor:
-    """The digits of one sequence as one-hot rows: (time, 10) float32."""
+    """The digits of one sequence as one-hot rows: (time, 10) float32. Raises ValueError for what is no digit."""
+    if not all(0 <= digit < CLASSES for digit in sequence):
+        raise ValueError("Only the digits 0 to 9 can stand in a sequence.")
     return one_hot(torch.tensor(sequence, dtype=torch.int64))
 
 
@@ -68,6 +70,7 @@ def generate(
     """
     if not 0 <= position < longest:
         raise ValueError(f"The index must lie between 0 and {longest - 1}, the last of the longest sequence.")
+    _check_lengths(shortest, longest)
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(max(shortest, position + 1), longest + 1, (num_batches,), generator=generator).tolist()
     batches = [torch.randint(CLASSES, (elements_in_batch, length), generator=generator) for length in lengths]
@@ -86,6 +89,7 @@ def generate_queries(
     Returns pairs of elements (elements_in_batch, length + 1), the digits and then the index asked for, and targets
     (elements_in_batch,), all int64. Every index that the sequence has and one element can name is as likely.
     """
+    _check_lengths(shortest, longest)
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(shortest, longest + 1, (num_batches,), generator=generator).tolist()
     batches = []
@@ -211,6 +215,10 @@ def check(settings: Settings) -> None:
     index, shortest, longest = (settings.data[name] for name in ("index", "shortest", "longest"))
     if query(settings.data) == "fixed" and index >= longest:
         raise ValueError(f"The index must be below the longest length ({longest}); the first digit has index 0.")
+    _check_lengths(shortest, longest)
+
+
+def _check_lengths(shortest: int, longest: int) -> None:
     if shortest > longest:
         raise ValueError(f"The shortest length ({shortest}) must not be above the longest ({longest}).")
 
