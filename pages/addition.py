@@ -342,7 +342,7 @@ def inside(name: str, total: Sum, run: Trace) -> Reading:
         axis="bit",
         direction="left",
         output=top,
-        output_name=f"the highest bit of the sum, bit {top}",
+        output_name=f"the highest bit of the sum (bit {top})",
         outputs=[f"bit {t}" for t in range(len(total.a))],
         signals={"the carry that goes in": total.carries, "a + b": total.a + total.b, "the sum bit": total.true},
         variants=variants,
@@ -455,7 +455,7 @@ def show_how_it_works(name: str) -> None:
     """Tab: the task, the losses, the cell."""
     card = network(name).card
     length = network(DEFAULT_MODEL).card["data"]["length"]  # of all that are shipped
-    rows = ["| model | starts | accuracy | report |", "|:--|--:|--:|--:|", *map(card_row, SHIPPED)]
+    rows = ["| model | starts | accuracy | lab report |", "|:--|--:|--:|--:|", *map(card_row, SHIPPED)]
     text = HOW_IT_WORKS.format(
         length=length,
         pairs=4**length,

@@ -323,5 +323,5 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         width="content",
         help=f"The share of the test images that this network reads correctly. Data: {card['source']}. {drawn}",
     )
-    frame.share_link(without="the photo" if st.session_state.get("input") == "Photo" else "")
+    frame.share_link(without=lambda: "the photo" if st.session_state.get("input") == "Photo" else "")
 screen(model)

@@ -99,6 +99,9 @@ BELIEF = """Had the sequence ended earlier, the second direction would
 have begun elsewhere. So for its belief the lab really runs the network on every beginning of the sequence, and on every
 end of it."""
 ASKED_BELIEF = """For its belief the lab asks for the index after every beginning of the sequence."""
+ONE_ASKED = """**In one direction.** This network hears the sequence from its beginning only: it must keep every digit
+until the question comes, while every digit after it wears the memory down. For its belief the lab asks for the index
+after every beginning of the sequence."""
 ONE = """**In one direction.** This network hears the sequence from its beginning only: it must keep the asked digit
 until the last one has been heard, while every digit after it wears the memory down."""
 
@@ -246,14 +249,16 @@ def digit_lane(sequence: list[int], index: int) -> Any:
 
 
 def show_why(name: str, sequence: list[int], index: int, belief: np.ndarray, backwards: np.ndarray | None) -> None:
-    st.markdown(f"**{notice(sequence, index, belief)}**")
+    asked = "Asked for the index after each digit anew: " if told(name) else ""
+    st.markdown(f"**{asked}{notice(sequence, index, belief)}**")
     lanes = {"": [digit_lane(sequence, index)], "Belief had the sequence ended here": heat_lanes(CLASSES, belief.T)}
     if backwards is not None:
-        lanes["Belief had the sequence begun here"] = heat_lanes(CLASSES, backwards.T)
+        lanes["Belief had the sequence begun here"] = heat_lanes(CLASSES, backwards.T, backwards=True)
     if told(name):
         shares = kept(sequence, recollections(name, sequence))
-        lanes["Right answer had the sequence ended here, for each index"] = heat_lanes(
-            [str(asked) for asked in range(len(shares))], shares
+        heard = np.tri(len(sequence), dtype=bool).T[: len(shares)]  # before its digit no index has a right answer
+        lanes["Right answer had the sequence ended here, by the index asked for"] = heat_lanes(
+            [str(asked) for asked in range(len(shares))], shares, known=heard
         )
     if warning := outside(len(sequence), trained_on(name)):
         st.markdown(f":material/info: {warning}")
@@ -277,7 +282,7 @@ def show_sizes(sequence: list[int]) -> None:
         "The three networks of the report all name the digit at **index 1**, with 2, 5 and 10 hidden units in each "
         "direction. The state has to tell ten digits apart: in two numbers that is hard, in ten there is room to spare."
     )
-    table = ["| hidden units | answer | tested | starts tried | report |", "|--:|:--|--:|--:|--:|"]
+    table = ["| hidden units | answer | tested | starts tried | lab report |", "|--:|:--|--:|--:|--:|"]
     lanes = {"": [digit_lane(sequence, 1)]}
     for name in SHIPPED[1]:
         (run, belief, _), card = read(name, sequence, 1), network(name).card
@@ -440,7 +445,7 @@ def show_how_it_works(name: str) -> None:
     # By itself: the browser takes long to set equations, and does so only when a text has changed.
     st.markdown(
         HOW_IT_WORKS.format(
-            direction=both if card["bidirectional"] else ONE,
+            direction=both if card["bidirectional"] else ONE_ASKED if told(name) else ONE,
             meaning=MEANINGS[card["cell"]],
             equations=EQUATIONS[card["cell"]],
             symbols=symbols(card["cell"]),

@@ -115,10 +115,10 @@ def show_claims(place: str, found: dict[str, Any]) -> None:
 def show_verdicts() -> None:
     """All claims of the page with their verdicts, each a link to where it stands."""
     lines = [
-        f"- {badge(claim)} [{claim.text}](#{place}){'' if claim.reported else f' {OURS}'}"
+        f"- {badge(claim)} [{claim.text}](#{judge.__name__}){'' if claim.reported else f' {OURS}'}"
         for place, judges in CLAIMS.items()
         if (found := measured(PARTS.get(place, place))) is not None
-        for claim in (judged(judge, found) for judge in judges)
+        for judge, claim in ((judge, judged(judge, found)) for judge in judges)
     ]
     with st.container(border=True):
         st.markdown("\n".join(["**At a glance**", "", *lines]))

@@ -86,6 +86,12 @@ def test_marks_must_be_known_and_one_per_text(marks: list[str]) -> None:
         text_lane("digit", ["7", "0"], marks=marks)
 
 
+def test_what_is_not_known_has_no_value() -> None:
+    known = np.array([[True, False], [True, True]])
+    lanes = heat_lanes(["p", "q"], np.array([[0.1, 0.2], [0.3, 0.4]]), known=known)
+    assert [lane.content["values"] for lane in lanes] == [[0.1, None], [0.3, 0.4]]
+
+
 @pytest.mark.parametrize(
     ("names", "shape", "texts", "complaint"),
     [

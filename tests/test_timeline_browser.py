@@ -99,6 +99,21 @@ def now(component: Locator) -> int:
     return step
 
 
+def test_what_is_read_from_the_other_end_fades_on_the_other_side(page: Page, show: Show) -> None:
+    values, known = np.array([[0.1, 0.2, 0.3]]), np.array([[False, True, True]])
+    lanes = {
+        "There": heat_lanes(["p"], values, known=known),
+        "And back": heat_lanes(["q"], values, backwards=True),
+    }
+    component = show(Timeline("To and fro", list("abc"), lanes))
+    component.locator("td.heat[data-t='1']").first.click()
+    assert now(component) == 1
+    unread = component.locator("td.heat.unread").evaluate_all("cells => cells.map(({dataset: {lane, t}}) => lane + t)")
+    assert unread == ["02", "10"]
+    component.locator("td.heat[data-t='0']").first.hover()
+    assert component.locator(".readout").inner_text().endswith("nothing yet")
+
+
 def test_it_is_a_table_that_a_screen_reader_can_read(page: Page, show: Show) -> None:
     component = show(addition())
     table = page.get_by_role("table", name="A sum")

@@ -305,6 +305,7 @@ def perfect_is_correct(results: Results) -> Claim:
     right = share(on_chains)
     because = (
         f"Of {len(on_chains)} networks that add every random pair of {longest} bits, "
-        f"{round((1 - right) * len(on_chains))} ({percent(1 - right, 0)}) fail on a carry chain of that length."
+        f"at least {round((1 - right) * len(on_chains))} ({percent(1 - right, 0)}) are wrong all the same: they fail "
+        "on a carry chain of that length. Other pairs find more of them; the page Addition looks for those."
     )
     return Claim(text, of_share(right), because, COUNT, reported=False)

@@ -113,7 +113,8 @@ def _before(answers: np.ndarray, belief: np.ndarray, first: int) -> str:
     peak = int(100 * belief[start : last + 1, other].max())
     changes = int((np.diff(answers[first:]) != 0).sum())
     count = "" if changes == 1 else f", after {changes} changes of mind"
-    return f"{count}; {_rows(start, last, first)} it read {article(other)}, at up to {peak}\N{NO-BREAK SPACE}%"
+    most = "" if start == last else "up to "
+    return f"{count}; {_rows(start, last, first)} it read {article(other)}, at {most}{peak}\N{NO-BREAK SPACE}%"
 
 
 def _rows(start: int, last: int, first: int) -> str:
@@ -181,12 +182,12 @@ def _calibrated(card: dict[str, Any]) -> str:
 def accuracy_table(cards: dict[str, dict[str, Any]]) -> str:
     """A Markdown table of description -> card: accuracy on MNIST's test images, ours and the report's."""
     rows = [f"| {name} | {_accuracies(card)} |" for name, card in cards.items()]
-    return "\n".join(["| network | test accuracy | report |", "|:--|--:|--:|", *rows])
+    return "\n".join(["| network | test accuracy | lab report |", "|:--|--:|--:|", *rows])
 
 
 def comparison_table(cards: dict[str, dict[str, Any]], answers: list[np.ndarray], label: int | None) -> str:
     """A Markdown table of name -> card and probabilities (10,) for one image, right or wrong where that is known."""
-    rows = ["| network | answer | test accuracy | report |", "|:--|:--|--:|--:|"]
+    rows = ["| network | answer | test accuracy | lab report |", "|:--|:--|--:|--:|"]
     for (name, card), probabilities in zip(cards.items(), answers, strict=True):
         best = int(probabilities.argmax())
         sign = "" if label is None else " :green[✓]" if best == label else " :red[✗]"

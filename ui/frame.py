@@ -2,7 +2,7 @@
 
 import gc
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -92,14 +92,15 @@ def choice(label: str, options: Sequence[Any], *, key: str, default: Any = None,
 
 
 @st.fragment
-def share_link(without: str = "") -> None:
+def share_link(without: Callable[[], str] = str) -> None:
     """A button that shows, ready to copy, the address which opens this page with the same settings and inputs.
 
-    `without` names an input that no address can carry.
+    `without` names an input that no address can carry, where there is one. It is asked when the button is pressed: what
+    the page was drawn with may be over by then.
     """
     popover = st.popover("Share", icon=":material/link:", type="tertiary", on_change="rerun")
     if popover.open:
         query = urlencode(st.query_params.to_dict(), doseq=True)
         popover.code(f"{st.context.url}?{query}" if query else st.context.url, language=None, wrap_lines=True)
-        missing = f", but without {without}" if without else ""
-        popover.caption(f"This address opens the page with the same settings and inputs{missing}.")
+        lost = f", but without {lacking}" if (lacking := without()) else ""
+        popover.caption(f"This address opens the page with the same settings and inputs{lost}.")

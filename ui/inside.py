@@ -31,7 +31,7 @@ FIRST_ORDER = "how much they change"
 FIXED_AT_ONCE, LARGEST_TO_REST = 64, 256  # numbers in a state: where fixed points take a moment, and too long
 BESIDE = 10  # time steps across, of a chart that leaves room for the equations beside it
 TOLD_BY_TWO = 0.7  # of the variance in two components, below which a place of the plane says too little of a state
-GATES = Scale("sequential", 0.0, 1.0, "gate: closed to open")
+GATES = Scale("sequential", 0.0, 1.0, "gate")
 # Text beside a chart that is higher than the screen moves along with it, below Streamlit's own header.
 STAYS = """<style>
 [data-testid=stLayoutWrapper]:has(> [class*=_beside]) { position: sticky; top: 4rem; }
@@ -122,21 +122,22 @@ def show_states(reading: Reading) -> None:
     hidden = run.hidden[layer, backward]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         order, labels = sorted_units(reading, hidden)
-        chosen = st.selectbox("Numbers of", labels, key=f"{reading.key}_unit", width=200, bind="query-params")
+        chosen = st.selectbox("Calculate for", labels, key=f"{reading.key}_unit", width=200, bind="query-params")
     unit = int(order[labels.index(chosen)])
     rows = [str(number + 1) for number in order] if reading.direction == "down" else labels
+    back = bool(backward)
     groups: dict[str, Sequence[Lane]] = {
         "": reading.lanes,
-        "Hidden state h": heat_lanes(rows, hidden[:, order].T, STATE),
+        "Hidden state h": heat_lanes(rows, hidden[:, order].T, STATE, backwards=back),
     }
     if run.cell is not None:
         cell = run.cell[layer, backward][:, order]
         most = float(np.ceil(np.abs(cell).max())) or 1.0
-        groups["Cell state c"] = heat_lanes(rows, cell.T, Scale("diverging", -most, most, "cell state"))
+        groups["Cell state c"] = heat_lanes(rows, cell.T, Scale("diverging", -most, most, "cell state"), backwards=back)
     for gate, values in run.gates.items():
         scale = STATE if gate == CANDIDATE else GATES
         groups[f"{gate.capitalize()}{'' if gate == CANDIDATE else ' gate'}"] = heat_lanes(
-            rows, values[layer, backward][:, order].T, scale
+            rows, values[layer, backward][:, order].T, scale, backwards=back
         )
     chart, beside = chart_and_text(reading)
     with chart:
@@ -186,7 +187,7 @@ def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
     if most >= H:
         return order
     parts = {f"{first + 1} to {min(first + most, H)} of {H}": first for first in range(0, H, most)}
-    asked = st.selectbox("In this order", list(parts), key=f"{reading.key}_units_{H}", width=160, bind="query-params")
+    asked = st.selectbox("Units shown", list(parts), key=f"{reading.key}_units_{H}", width=160, bind="query-params")
     return order[parts[asked] : parts[asked] + most]
 
 
@@ -239,8 +240,8 @@ def show_gradients(reading: Reading) -> None:
     """Norms of the gradients of one logit, of several networks on the same input."""
     found = {label: gradients(net, reading.x, reading.output) for label, net in compared(reading).items()}
     st.markdown(
-        f"How strongly does the logit of **{reading.output_name}** hang on what the network read at each step, and on "
-        "what it had in mind there? In training the same numbers say how much a weight learns from that step: where "
+        f"How strongly does the logit of **{reading.output_name}** depend on what the network read at each step, and "
+        "on its hidden state there? In training the same numbers say how much a weight learns from that step: where "
         "the gradient vanishes, nothing is learned."
     )
     inputs = {label: np.linalg.norm(each.inputs, axis=-1) for label, each in found.items()}
@@ -338,9 +339,9 @@ def show_beside(reading: Reading, changed: Mapping[str, np.ndarray]) -> None:
         hidden = traced(reading.name, x).hidden[layer, backward]
         with column:
             st.markdown(f"**{label}**: {told(answers(net, x[None])[0], net, reading.outputs)}")
-            show_lanes(
-                reading, {"Hidden state h": heat_lanes([str(u + 1) for u in order], hidden[:, order].T, STATE)}, label
-            )
+            rows = [str(unit + 1) for unit in order]
+            lanes = heat_lanes(rows, hidden[:, order].T, STATE, backwards=bool(backward))
+            show_lanes(reading, {"Hidden state h": lanes}, label)
 
 
 def said(probabilities: np.ndarray, net: Network) -> np.ndarray:

@@ -166,7 +166,8 @@ def _regions(
             for i, j in pairwise(edges)
         ]
     table = pd.DataFrame(rows)
-    color = alt.Color("says:N", sort=names, title="read out here", legend=alt.Legend(orient="right", symbolOpacity=1))
+    shown = names if len(names) > 2 else names[::-1]  # of two bits the 1 is blue, as everywhere
+    color = alt.Color("says:N", sort=shown, title="read out here", legend=alt.Legend(orient="right", symbolOpacity=1))
     return (
         alt.Chart(table)
         .mark_rect(opacity=0.3, aria=False)

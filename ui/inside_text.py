@@ -79,15 +79,14 @@ def vanishing(norms: dict[str, np.ndarray]) -> str:
         elif values[0] == 0:
             parts.append(f"{name}: the first step is out of reach")
         else:
-            parts.append(f"{name}: {_factor(largest / values[0])}")
-    return (
-        "How many times weaker the gradient with respect to h is at the first step than where it is strongest: "
-        f"{'; '.join(parts)}."
-    )
+            parts.append(f"{name}: {_weaker(largest / values[0])}")
+    return f"The gradient with respect to h at the first step, compared with where it is strongest. {'; '.join(parts)}."
 
 
-def _factor(ratio: float) -> str:
-    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}" if ratio < 1e6 else f"{ratio:.0e}"
+def _weaker(ratio: float) -> str:
+    if ratio < 1.05:
+        return "as strong"
+    return f"{f'{ratio:.1f}' if ratio < 10 else f'{ratio:,.0f}' if ratio < 1e6 else f'{ratio:.0e}'} times weaker"
 
 
 def changes(names: list[str], unchanged: np.ndarray, answers: np.ndarray, right: Sequence[Sequence[int] | None]) -> str:

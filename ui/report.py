@@ -99,12 +99,20 @@ def badge(claim: Claim) -> str:
     return f":{color}-badge[:material/{icon}: {claim.verdict.upper()}]"
 
 
+# Where a link from the top of the page leads, with some room above it.
+ANCHOR = '<span id="{}" style="scroll-margin-top: 5rem"></span>'
+
+
 def show_claim(judge: Judge, found: dict[str, Any]) -> None:
     """The report's conclusion, the verdict as a badge, what was found, and how it was tested."""
     claim = judged(judge, found)
     with st.container(border=True):
         said = f"**“{claim.text}.”**" if claim.reported else f"**{claim.text}.** {OURS}"
-        st.markdown(f"{badge(claim)} {said}\n\n{claim.because}\n\n:gray[:small[Test: {claim.test}.]]")
+        st.markdown(
+            f"{badge(claim)} {said}{ANCHOR.format(judge.__name__)}\n\n{claim.because}\n\n"
+            f":gray[:small[Test: {claim.test}.]]",
+            unsafe_allow_html=True,  # the anchor; all else is ours, too
+        )
 
 
 def show_figure(

@@ -183,6 +183,8 @@ class Timeline {
   heat(lane, cells) {
     const { low, high } = this.data.scales[lane.scale];
     cells.forEach((cell, t) => {
+      cell.style.backgroundColor = "";
+      if (lane.values[t] === null) return;
       const along = clamp((lane.values[t] - low) / (high - low), 1);
       const { fill, ink } = this.shades[lane.scale][Math.round(along * (SHADES - 1))];
       cell.style.backgroundColor = fill;
@@ -244,6 +246,7 @@ class Timeline {
       const mark = lane.marks?.[t];
       return lane.texts[t] + (mark && mark !== "strong" ? ` (${mark})` : ""); // which only sets it off
     }
+    if (lane.kind === "heat" && lane.values[t] === null) return "nothing yet";
     if (lane.kind === "heat") return number(lane.values[t], this.data.scales[lane.scale].percent);
     if (lane.kind === "rule") return "";
     const value = pixel === null ? Math.max(...lane.pixels[t]) : lane.pixels[t][pixel];
@@ -306,7 +309,8 @@ class Timeline {
     const { steps, notes } = this.data;
     this.step = step;
     this.columns.forEach((cells, t) => {
-      for (const cell of cells) cell.classList.toggle("unread", t > step);
+      // The first is the step's name; a lane may be read from the other end.
+      cells.forEach((cell, i) => cell.classList.toggle("unread", this.lanes[i - 1]?.backwards ? t < step : t > step));
       if (t === step) this.head[t].ariaCurrent = "step";
       else this.head[t].removeAttribute("aria-current");
     });

@@ -81,8 +81,13 @@ def heat_lanes(
     scale: Scale = PROBABILITY,
     *,
     texts: Sequence[Sequence[str]] | None = None,
+    known: np.ndarray | None = None,
+    backwards: bool = False,
 ) -> list[Lane]:
     """One lane of coloured cells per row of `values` (rows, time steps). `texts`, of the same shape, stands on them.
+
+    Where `known`, of the same shape, is false there is no value, and the cell stays empty. `backwards` says that the
+    network comes from the other end: what it has not read yet lies before the current time step.
 
     Raises ValueError where the shapes of names, values and texts disagree or a value is not finite.
     """
@@ -90,6 +95,13 @@ def heat_lanes(
     rows, T = values.shape
     _check_length("names", len(names), rows)
     contents: list[dict[str, Any]] = [{"values": row} for row in np.round(values, DECIMALS).tolist()]
+    if known is not None:
+        _check_length("rows of known", len(known), rows)
+        for content, row in zip(contents, known, strict=True):
+            content["values"] = [value if there else None for value, there in zip(content["values"], row, strict=True)]
+    if backwards:
+        for content in contents:
+            content["backwards"] = True
     if texts is not None:
         _check_length("rows of texts", len(texts), rows)
         for name, content, row in zip(names, contents, texts, strict=True):
