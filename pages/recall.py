@@ -249,7 +249,7 @@ def digit_lane(sequence: list[int], index: int) -> Any:
 
 
 def show_why(name: str, sequence: list[int], index: int, belief: np.ndarray, backwards: np.ndarray | None) -> None:
-    asked = "Asked for the index after each digit anew: " if told(name) else ""
+    asked = "Asked anew after each digit: " if told(name) else ""
     st.markdown(f"**{asked}{notice(sequence, index, belief)}**")
     lanes = {"": [digit_lane(sequence, index)], "Belief had the sequence ended here": heat_lanes(CLASSES, belief.T)}
     if backwards is not None:

@@ -309,8 +309,8 @@ class Timeline {
     const { steps, notes } = this.data;
     this.step = step;
     this.columns.forEach((cells, t) => {
-      // The first is the step's name; a lane may be read from the other end.
-      cells.forEach((cell, i) => cell.classList.toggle("unread", this.lanes[i - 1]?.backwards ? t < step : t > step));
+      // The first is the step's name. Who reads from the other end has read what is still to come for the others.
+      cells.forEach((cell, i) => cell.classList.toggle("unread", t > step && !this.lanes[i - 1]?.backwards));
       if (t === step) this.head[t].ariaCurrent = "step";
       else this.head[t].removeAttribute("aria-current");
     });

@@ -87,7 +87,7 @@ def heat_lanes(
     """One lane of coloured cells per row of `values` (rows, time steps). `texts`, of the same shape, stands on them.
 
     Where `known`, of the same shape, is false there is no value, and the cell stays empty. `backwards` says that the
-    network comes from the other end: what it has not read yet lies before the current time step.
+    network comes from the other end: then nothing beyond the current time step fades, as it has read that already.
 
     Raises ValueError where the shapes of names, values and texts disagree or a value is not finite.
     """
