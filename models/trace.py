@@ -35,8 +35,13 @@ class Trace:
 
 @torch.inference_mode()
 def trace(network: Network, x: Tensor | np.ndarray) -> Trace:
-    """Run `network` on one sequence `x` (time, features) and keep everything that happened."""
+    """Run `network` on one sequence `x` (time, features) and keep everything that happened.
+
+    Raises ValueError for a sequence without a time step.
+    """
     x = torch.as_tensor(x, dtype=torch.float32)
+    if not len(x):
+        raise ValueError("A sequence has one time step at least.")
     layers, sequence = [], x
     for layer in range(network.num_layers):
         directions = [run_direction(network, sequence, layer, backward) for backward in range(network.num_directions)]

@@ -505,6 +505,7 @@ else:
     sequence = st.session_state.get("recall_sequence", recall.parse(FIRST))
     index = st.session_state.get("recall_index", 1)
     model = st.session_state.get("recall_former", default_model(index))
+    st.caption(f"Below, greyed: what was asked before, the digit at index {index} of {' '.join(map(str, sequence))}.")
 
 run, belief, backwards = read(model, sequence, index)
 if len(sequence) > SIDE_BY_SIDE:

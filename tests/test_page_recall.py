@@ -74,6 +74,7 @@ def test_bad_input_is_one_sentence_and_the_former_answer_stays_greyed(text: str,
     assert sentence in texts(app)
     assert answer(app) == 8
     assert greyed(app)
+    assert any("what was asked before, the digit at index 1 of 4 8 1." in each.value for each in app.caption)
     app.text_input(key="sequence").set_value("4 7 1").run()
     assert answer(app) == 7
     assert not greyed(app)

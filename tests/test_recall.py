@@ -52,6 +52,16 @@ def test_data_are_split_80_to_20_in_batches_of_one_length() -> None:
     assert sum(len(x) for x, _ in batches) == 40_000
 
 
+def test_lengths_from_above_to_below_and_what_is_no_digit_are_refused() -> None:
+    with pytest.raises(ValueError, match="must not be above the longest"):
+        recall.generate(1, 5, 5, 0, shortest=5, longest=3)
+    with pytest.raises(ValueError, match="must not be above the longest"):
+        recall.generate_queries(5, 5, 0, shortest=5, longest=3)
+    for digit in (10, -1):
+        with pytest.raises(ValueError, match="Only the digits 0 to 9"):
+            recall.encode([digit])
+
+
 def test_an_index_beyond_the_longest_sequence_is_refused() -> None:
     with pytest.raises(ValueError, match="index must be below"):
         change(TASKS["recall"].defaults, {"index": 10})

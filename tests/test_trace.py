@@ -44,6 +44,11 @@ def test_cell_states_equal_pytorchs(bidirectional: bool) -> None:
         np.testing.assert_allclose(traced.cell[:, 1, 0], expected[:, 1], atol=1e-5)
 
 
+def test_a_sequence_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="one time step at least"):
+        trace(network_of("gru", 1, False), torch.zeros(0, 3))
+
+
 @pytest.mark.parametrize(("cell", "gates"), [("rnn", set()), ("gru", {"reset", "update", "candidate"})])
 def test_gates_carry_pytorchs_names_and_only_the_lstm_has_a_cell_state(cell: str, gates: set[str]) -> None:
     traced = trace(network_of(cell, 1, False), torch.randn(4, 3))
