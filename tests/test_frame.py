@@ -81,6 +81,25 @@ def test_the_menu_leads_to_every_page_and_marks_it(server_url: str, page: Page) 
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("way", ["Back", "the menu"])
+def test_whoever_comes_back_finds_what_was_typed(way: str, server_url: str, page: Page) -> None:
+    page.goto(f"{server_url}/recall")
+    sequence = page.get_by_role("textbox", name="Sequence")
+    sequence.fill("5 8 3 1")
+    page.wait_for_url("**/recall?sequence=5*")
+    page.get_by_role("link", name="Addition").click()
+    page.wait_for_url("**/addition")
+    expect(page.get_by_role("textbox", name="a", exact=True)).to_be_visible()
+    if way == "Back":
+        page.go_back()
+    else:
+        page.get_by_role("link", name="Recall").click()
+    expect(sequence).to_have_value("5 8 3 1")
+    page.wait_for_url("**/recall?sequence=5*")
+    expect(page.locator(".digit")).to_have_text("8")
+
+
+@pytest.mark.browser
 def test_the_shared_address_is_that_of_the_page_with_its_settings(server_url: str, page: Page) -> None:
     page.goto(f"{server_url}/recall?sequence=7+0+5&index=2")
     is_drawn(page)

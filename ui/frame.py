@@ -41,6 +41,7 @@ def page(title: str, icon: str, lead: str | None = None) -> None:
     """The first call of every page: browser tab with `title` and `icon` (an emoji), menu, heading, lead sentence."""
     st.set_page_config(page_title=title if title == LAB else f"{title} · {LAB}", page_icon=icon, layout="wide")
     _settle(title)
+    _come_back(title)
     st.html(STYLE)
     # A row on top, not a sidebar: charts keep the whole width, and a phone shows it without a tap.
     with st.container(horizontal=True, gap="xsmall", key="menu"):
@@ -52,6 +53,19 @@ def page(title: str, icon: str, lead: str | None = None) -> None:
         st.title(title, anchor=False, width="content")
         if lead:
             st.markdown(lead, width="content")
+
+
+def _come_back(title: str) -> None:
+    """Whoever comes back to a page finds it as it was, unless the address says otherwise.
+
+    The menu, and the browser's Back, come with an empty address: as one leaves, Streamlit takes the settings out of it.
+    """
+    kept, before = f"address_{title}", st.session_state.get("page")
+    st.session_state["page"] = title
+    if before not in (None, title) and not st.query_params and st.session_state.get(kept):
+        st.query_params.from_dict(st.session_state[kept])
+        st.rerun()  # which reads the address anew
+    st.session_state[kept] = {key: st.query_params.get_all(key) for key in st.query_params}
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
