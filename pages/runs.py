@@ -176,6 +176,7 @@ def choose(every: dict[str, Entry]) -> list[Entry]:
             key="compare",
             bind="query-params",
             max_selections=MOST_COMPARED,
+            select_all=False,  # it would stand before a name typed in full
             placeholder="Choose one to rename, resume or download it, several to compare them",
         )
         st.menu_button(

@@ -86,7 +86,7 @@ def test_whoever_comes_back_finds_what_was_typed(way: str, server_url: str, page
     page.goto(f"{server_url}/recall")
     sequence = page.get_by_role("textbox", name="Sequence")
     sequence.fill("5 8 3 1")
-    page.wait_for_url("**/recall?sequence=5*")
+    expect(page.locator(".digit")).to_have_text("8")
     page.get_by_role("link", name="Addition").click()
     page.wait_for_url("**/addition")
     expect(page.get_by_role("textbox", name="a", exact=True)).to_be_visible()

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -195,6 +195,11 @@ def _compute(
             raise SweepError(
                 f"The Dask scheduler is gone, with {len(missing)} cells to go: start it again, and the sweep."
             ) from error
+        except BaseException:  # Ctrl-C above all: nobody waits for what is being computed
+            if isinstance(executor, ProcessPoolExecutor):
+                for worker in active_children():
+                    worker.terminate()
+            raise
         finally:
             _shut_down(executor)
     raise SweepError(f"The workers died {ATTEMPTS} times, with {len(missing)} cells to go: is there enough memory?")
