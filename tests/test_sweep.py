@@ -1,5 +1,6 @@
 """Sweeps: any grid of settings and seeds, resumed, and never a cell twice."""
 
+import contextlib
 import json
 import os
 import signal
@@ -104,14 +105,21 @@ def test_killed_workers_are_replaced_and_finished_cells_kept(tmp_path: Path) -> 
 def test_ctrl_c_ends_a_sweep_and_its_workers_with_one_sentence(tmp_path: Path) -> None:
     """As a terminal sends it: to all processes at once, of which the workers are still loading PyTorch."""
     command = [sys.executable, "-m", "training", "sweep", "addition", "--epochs", "1000", "--seeds", "3"]
+    # Whoever runs the tests in the background of a script hands down that interrupts are ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with (tmp_path / "errors").open("w") as errors:
         sweeping = subprocess.Popen(
             [*command, "--jobs", "2", "--folder", str(tmp_path / "s")], stderr=errors, cwd=ROOT, start_new_session=True
         )
+    signal.signal(signal.SIGINT, before)
     wait_for((tmp_path / "s" / "lock").exists)
     time.sleep(1)  # the workers are starting
     os.killpg(sweeping.pid, signal.SIGINT)
-    assert sweeping.wait(60) == 1  # which waits for its workers
+    try:
+        assert sweeping.wait(60) == 1  # which waits for its workers
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(sweeping.pid, signal.SIGKILL)  # whoever is left would train for minutes beside all other tests
     *_, last = (tmp_path / "errors").read_text().replace("\r", "\n").splitlines()
     assert last == "python -m training: stopped."
     assert "Traceback" not in (tmp_path / "errors").read_text()
