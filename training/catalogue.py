@@ -6,7 +6,7 @@ import itertools
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,7 +126,8 @@ def differing(entries: list[Entry]) -> dict[str, list[Any]]:
     """
     every = [_settings(each) for each in entries]
     values = {key: [settings.get(key) for settings in every] for key in dict.fromkeys(itertools.chain(*every))}
-    return {key: row for key, row in values.items() if _differs(key, row, entries)}
+    without = [_meaningless(each, values) for each in entries]
+    return {key: row for key, row in values.items() if _differs(key, row, without)}
 
 
 def _settings(entry: Entry) -> dict[str, Any]:
@@ -134,17 +135,19 @@ def _settings(entry: Entry) -> dict[str, Any]:
     task = TASKS[entry.settings.task]
     every = {"task": task.name} | {option.name: value(entry.settings, option) for option in options(task)}
     every["seeds"] = entry.seeds
-    return {name: value for name, value in every.items() if _has(entry, name)}
+    meaningless = _meaningless(entry, every)
+    return {name: value for name, value in every.items() if name not in meaningless}
 
 
-def _has(entry: Entry, name: str) -> bool:
-    """Whether such a setting means anything for it: one of a training only where there was one."""
-    return (name in ("task", *SHAPE) or not entry.by_hand) and name not in idle(entry.settings)
+def _meaningless(entry: Entry, names: Iterable[str]) -> set[str]:
+    """Which of these settings mean nothing for it: idle ones, and those of a training where there was none."""
+    of_training = {name for name in names if name not in ("task", *SHAPE)} if entry.by_hand else set()
+    return of_training | idle(entry.settings)
 
 
-def _differs(name: str, row: list[Any], entries: list[Entry]) -> bool:
-    """Whether the values of a setting differ among the entries for which it means anything."""
-    compared = [value for value, entry in zip(row, entries, strict=True) if _has(entry, name)]
+def _differs(name: str, row: list[Any], without: list[set[str]]) -> bool:
+    """Whether the values of a setting differ among the entries but for those `without` it."""
+    compared = [value for value, meaningless in zip(row, without, strict=True) if name not in meaningless]
     return any(value != compared[0] for value in compared)
 
 

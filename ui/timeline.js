@@ -183,8 +183,10 @@ class Timeline {
   heat(lane, cells) {
     const { low, high } = this.data.scales[lane.scale];
     cells.forEach((cell, t) => {
-      cell.style.backgroundColor = "";
-      if (lane.values[t] === null) return;
+      if (lane.values[t] === null) {
+        cell.style.backgroundColor = "";
+        return;
+      }
       const along = clamp((lane.values[t] - low) / (high - low), 1);
       const { fill, ink } = this.shades[lane.scale][Math.round(along * (SHADES - 1))];
       cell.style.backgroundColor = fill;
