@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +15,11 @@ import torch
 
 from models import load, save
 from models.store import read, write
-from training.__main__ import main
+from training.commands import main
 from training.pretrain import Recipe
 from training.task import DataError
 
-COMMANDS = sys.modules["training.__main__"]
+COMMANDS = sys.modules["training.commands"]
 ROOT = Path(__file__).parents[1]
 HUGE = ["--length", "30", "--num-batches", "100000", "--elements-in-batch", "10000"]
 QUICK = ["--num-batches", "10", "--epochs", "1", "--hidden-size", "3"]
@@ -52,6 +54,21 @@ def test_a_reader_that_has_read_enough_is_no_error() -> None:
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ctrl_c_while_pytorch_loads_ends_it_without_a_word() -> None:
+    loading = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "training", "list"], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    seen = ""
+    while "torch" not in seen:  # a line for every module, as soon as it is loaded
+        seen = loading.stderr.readline()
+        assert seen
+    time.sleep(0.1)
+    loading.send_signal(signal.SIGINT)
+    _, errors = loading.communicate(timeout=60)
+    assert loading.returncode == -signal.SIGINT
+    assert "Traceback" not in errors
 
 
 def test_evaluate_measures_what_stands_on_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,8 +106,8 @@ def test_pretrain_makes_the_others_although_one_model_fails(
         made.append(recipe.name)
         return iter(())
 
-    monkeypatch.setattr("training.__main__.pretrain", make)
-    monkeypatch.setattr("training.__main__.write_readme", lambda: made.append("README"))
+    monkeypatch.setattr("training.commands.pretrain", make)
+    monkeypatch.setattr("training.commands.write_readme", lambda: made.append("README"))
     with pytest.raises(SystemExit) as ended:
         main(["pretrain", "digits-best", "addition-ideal-h2"])
     assert ended.value.code == 1

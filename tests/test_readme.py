@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 
 from models import load
-from training.__main__ import _parser
+from training.commands import _parser
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

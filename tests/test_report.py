@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from training import claims, experiments, reported
-from training.__main__ import main
+from training.commands import main
 from training.pretrain import recipes
 from training.report import FOLDER, PARTS
 from training.reported import SIXTEEN

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from models import load
 from training import runs
-from training.__main__ import main
+from training.commands import main
 from training.engine import Engine
 from training.estimate import seconds
 from training.fit import DivergedError, build, fit

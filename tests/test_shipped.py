@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from models import load, names
-from training.__main__ import main
+from training.commands import main
 from training.pretrain import recipes
 from training.report import FOLDER
 from training.task import Settings

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from distributed import KilledWorker
 
-from training.__main__ import main
+from training.commands import main
 from training.fit import build, fit
 from training.sweep import SweepError, cell, dask, grid, processes, sweep, train
 from training.tasks import TASKS

@@ -13,7 +13,12 @@ COUNT = (
     "from concurrent.futures import ThreadPoolExecutor as Pool; "
     "print(torch.get_num_threads(), Pool().submit(torch.get_num_threads).result())"
 )
-FIRST = ["import models, torch", "import torch, models", "import torch, training.experiments", "import training, torch"]
+FIRST = [
+    "import models, torch",
+    "import torch, models",
+    "import torch, training.experiments",
+    "import training.tasks, torch",
+]
 
 
 def threads(code: str, **environment: str) -> list[int]:
