@@ -56,6 +56,7 @@ def test_a_reader_that_has_read_enough_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_while_pytorch_loads_ends_it_without_a_word() -> None:
     loading = subprocess.Popen(
         [sys.executable, "-X", "importtime", "-m", "training", "list"], stderr=subprocess.PIPE, text=True, cwd=ROOT

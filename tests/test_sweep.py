@@ -102,16 +102,14 @@ def test_killed_workers_are_replaced_and_finished_cells_kept(tmp_path: Path) -> 
     assert counts[0] == 1  # it was on disk when the worker died
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_sweep_and_its_workers_with_one_sentence(tmp_path: Path) -> None:
     """As a terminal sends it: to all processes at once, of which the workers are still loading PyTorch."""
     command = [sys.executable, "-m", "training", "sweep", "addition", "--epochs", "1000", "--seeds", "3"]
-    # Whoever runs the tests in the background of a script hands down that interrupts are ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with (tmp_path / "errors").open("w") as errors:
         sweeping = subprocess.Popen(
             [*command, "--jobs", "2", "--folder", str(tmp_path / "s")], stderr=errors, cwd=ROOT, start_new_session=True
         )
-    signal.signal(signal.SIGINT, before)
     wait_for((tmp_path / "s" / "lock").exists)
     time.sleep(1)  # the workers are starting
     os.killpg(sweeping.pid, signal.SIGINT)
