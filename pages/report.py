@@ -327,13 +327,18 @@ def show_addition(found: dict[str, Any]) -> None:
     links = of_rows(rows, units_name)
     side_by_side(found, "addition_curves", [*STACKED[:2], "validation bit accuracy"], links, cell, loss)
     st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
-    explain(f"{report_text.ADDITION} {report_text.adders_found(found)}")
+    explain(report_text.ADDITION)
+    st.markdown(report_text.adders_found(found))
     st.subheader("Longer numbers than it was trained on", anchor="longer")
     show_claims("longer", found)
     kind = frame.choice("Tested on", ["random numbers", "carry chains"], key="report_kind")
-    description = f"Accuracy against length on {kind}: the median seed, and nine in ten"
     shown = {"addition_tab": "Accuracy against length", "numbers": kind, "longest": str(found["longest"])}
-    figure(found, "addition_lengths", description, of_rows(rows, units_name, **shown), cell, loss, kind)
+    for column, row in zip(st.columns(len(rows)), rows, strict=True):
+        with column:
+            units, links = units_name(row), of_rows([row], units_name, **shown)
+            description = f"Accuracy against length on {kind}, {units}: the median seed, and nine in ten"
+            figure(found, "addition_lengths", description, links, cell, loss, kind, units, wide=False)
+    st.caption("Lines are the median seed, bands nine in ten seeds. Dotted: the length that they were trained on.")
     explain(report_text.OVERFITTING)
     provenance(found)
 

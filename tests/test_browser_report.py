@@ -101,7 +101,9 @@ def test_a_series_opens_the_shipped_model_and_its_settings(page: Page, server_ur
 
 def test_other_figures_open_as_what_they_show(page: Page, server_url: str) -> None:
     open_page(page, server_url)
-    lengths = link_of(page, "addition-lengths-lstm-bce-random-numbers", "2 hidden").evaluate("link => link.href")
+    lengths = link_of(page, "addition-lengths-lstm-bce-random-numbers-2-hidden", "2 hidden").evaluate(
+        "link => link.href"
+    )
     page.keyboard.press("Escape")
     index = link_of(page, "index-figure", "index 9").evaluate("link => link.href")
     page.keyboard.press("Escape")

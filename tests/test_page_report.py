@@ -27,12 +27,12 @@ CHOICES = {
     "recall_curves": ("final", "validation accuracy"),
     "recall_lengths": ("last",),
     "addition_curves": ("lstm", "mse", "training loss"),
-    "addition_lengths": ("rnn", "bce", "carry chains"),
+    "addition_lengths": ("rnn", "bce", "carry chains", "5 hidden"),
 }
 PART_OF = {"grid": "grid", "accuracy": "regularisation", "digits": "regularisation", "confusion": "samples"}
 PART_OF |= {"recall": "recall", "index": "recall", "addition": "addition"}
 
-CHARTS = {"grid": 1, "regularisation": 4, "samples": 1, "recall": 6, "addition": 5}
+CHARTS = {"grid": 1, "regularisation": 4, "samples": 1, "recall": 6, "addition": 7}
 ENDINGS = [f"{name}{ending}" for name in ("rnn", "gru", "bilstm") for ending in ("", "-l2")]
 MEASURED = [part for part in PARTS if (FOLDER / f"{part}.json").exists()]
 

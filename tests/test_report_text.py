@@ -72,10 +72,16 @@ def test_who_finds_an_adder_is_computed() -> None:
         for size in (2, 10)
         for loss in ("bce", "mse")
     ]
-    said = report_text.adders_found({"rows": rows}).replace("\N{NO-BREAK SPACE}", " ")
-    with_bce, with_mse = said.split("With MSE")
-    assert with_bce.count("50 % with 2, 50 % with 10") == 3
-    assert with_mse.count("50 % with 2, 100 % with 10") == 3
+    heads, _, *lines = report_text.adders_found({"rows": rows}).replace("\N{NO-BREAK SPACE}", " ").splitlines()
+    assert heads.endswith("| 2 hidden | 10 hidden |")
+    assert lines[:2] == ["| RNN, BCE | 50 % | 50 % |", "| RNN, MSE | 50 % | 100 % |"]
+    assert [line.split(" | ")[0] for line in lines[1:]] == [
+        "| RNN, MSE",
+        "| GRU, BCE",
+        "| GRU, MSE",
+        "| LSTM, BCE",
+        "| LSTM, MSE",
+    ]
 
 
 def grid_row(network: str, hidden: int, validation: list[float]) -> dict:
@@ -99,9 +105,9 @@ def test_how_the_grus_lead_stands_at_equal_size_is_computed() -> None:
 
 
 def test_the_sentences_can_be_made_of_the_committed_results() -> None:
-    regularisation, addition = results("regularisation"), results("addition")
+    regularisation = results("regularisation")
     sentences = [report_text.gates(regularisation), report_text.learned_by_heart(regularisation)]
     sentences += [report_text.mistakes(model) for model in results("samples")["models"]]
-    sentences.append(report_text.adders_found(addition))
     sentences.append(report_text.at_equal_size(results("grid"), regularisation))
     assert all(sentence.endswith(".") and "nan" not in sentence for sentence in sentences)
+    assert report_text.adders_found(results("addition")).count("%") == 18  # three cells, sizes and twice as many losses

@@ -119,32 +119,26 @@ def _described(table: pd.DataFrame, x_title: str, share: bool) -> pd.DataFrame:
     return table.assign(description=sentences)
 
 
-def lengths(table: pd.DataFrame, trained: tuple[int, int], title: str) -> Figure:
-    """Accuracy against length with a band over seeds: solid and dashed by `measure`, a colour for each `series`.
+def lengths(table: pd.DataFrame, trained: tuple[int, int], x_title: str, y_title: str) -> Figure:
+    """Accuracy against length: a line and a band over seeds in a colour for each series.
 
     `table` has the columns series, measure, length, value, low and high; the trained lengths are shaded.
     """
     series = list(dict.fromkeys(table["series"]))
-    measures = list(dict.fromkeys(table["measure"]))
-    x = alt.X("length:Q", title=title, scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
-    y = alt.Y("value:Q", title="share that is right", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
-    color = alt.Color(
-        "series:N", title=None, sort=series, legend=alt.Legend(orient="bottom", columns=3, symbolOpacity=1)
-    )
-    dash = alt.StrokeDash(
-        "measure:N", title=None, sort=measures, legend=alt.Legend(orient="top") if len(measures) > 1 else None
-    )
-    base = alt.Chart(_described(table, title, share=True)).encode(x=x, color=color)
-    bounds = {"y": alt.Y("low:Q", title=None), "y2": "high:Q", "detail": "measure:N"}
-    band = base.mark_area(opacity=0.15, clip=True, aria=False).encode(**bounds)
-    line = base.mark_line(clip=True, aria=False).encode(y=y, strokeDash=dash)
+    x = alt.X("length:Q", title=x_title, scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
+    y = alt.Y("value:Q", title=y_title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
+    legend = alt.Legend(orient="bottom", columns=1, symbolOpacity=1)
+    color = alt.Color("series:N", title=None, sort=series, legend=legend)
+    base = alt.Chart(_described(table, x_title, share=True)).encode(x=x, color=color)
+    band = base.mark_area(opacity=0.2, clip=True, aria=False).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
+    line = base.mark_line(clip=True, aria=False).encode(y=y)
     points = base.mark_circle(size=9, opacity=0).encode(y=y, description=DESCRIPTION)
     places = pd.DataFrame({"start": [trained[0]], "end": [trained[1]]})
-    start, end = alt.X("start:Q", title=title), "end:Q"
+    start, end = alt.X("start:Q", title=x_title), "end:Q"
     shade = alt.Chart(places).mark_rect(opacity=0.12, aria=False).encode(x=start, x2=end)
     if trained[0] == trained[1]:
         shade = alt.Chart(places).mark_rule(strokeDash=[2, 3], color="gray", aria=False).encode(x=start)
-    return Figure(readable((shade + band + line + points).properties(height=320)), table)
+    return Figure(readable((shade + band + line + points).properties(height=340)), table)
 
 
 def heat_map(table: pd.DataFrame, x: str, y: str, value: str, share: bool = True, height: int = 300) -> Figure:

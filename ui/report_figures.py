@@ -133,7 +133,7 @@ def recall_lengths(found: Row, readout: str) -> Figure:
         if each["readout"] == readout
     }
     first = found["rows"][0]["by_length"][0]["length"]
-    return lengths(long_lengths(series, first), (3, 10), "digits in the sequence")
+    return lengths(long_lengths(series, first), (3, 10), "digits in the sequence", "share named correctly")
 
 
 def index_figure(found: Row) -> Figure:
@@ -171,13 +171,11 @@ def addition_curves(found: Row, cell: str, loss: str, measure: str) -> Figure:
     return curves(long_curves(series, measure, "median"), "optimiser step", measure.endswith("accuracy"))
 
 
-def addition_lengths(found: Row, cell: str, loss: str, kind: str) -> Figure:
-    """Accuracy against length of one cell and loss by hidden units."""
-    series = {
-        name: {metric_in_words(metric): spread for metric, spread in each["by_length"][kind].items()}
-        for name, each in _adders(found, cell, loss).items()
-    }
-    return lengths(long_lengths(series), (5, 5), "bits of each number")
+def addition_lengths(found: Row, cell: str, loss: str, kind: str, units: str) -> Figure:
+    """Both accuracies against length of one cell, loss and hidden size, which `units_name` names."""
+    measured = _adders(found, cell, loss)[units]["by_length"][kind]
+    series = {metric_in_words(metric): {units: spread} for metric, spread in measured.items()}
+    return lengths(long_lengths(series), (5, 5), "bits of each number", f"share that is right, {units}")
 
 
 FIGURES: dict[str, Callable[..., Figure]] = {

@@ -3,6 +3,7 @@
 The texts state mechanisms only. What came out is said by functions of the results, so that it is true of any results.
 """
 
+import itertools
 from typing import Any
 
 from models import CELLS
@@ -104,17 +105,15 @@ def _times(count: int) -> str:
 
 
 def adders_found(found: Results) -> str:
-    """Which share of the seeds found an adder, by loss, cell and hidden units."""
-    said = []
-    for loss in ("bce", "mse"):
-        of_cells = [f"{cell.upper()}: {_found_by_size(found, cell, loss)}" for cell in CELLS]
-        said.append(f"With {loss.upper()}, {'; '.join(of_cells)}.")
-    return f"Seeds that found an adder without a wrong bit in the test sums, by hidden units: {' '.join(said)}"
-
-
-def _found_by_size(found: Results, cell: str, loss: str) -> str:
-    rows = [row for row in found["rows"] if (row["cell"], row["loss"]) == (cell, loss)]
-    return ", ".join(f"{percent(share(row['test']), 0)} with {row['hidden_size']}" for row in rows)
+    """A table: which share of the seeds found an adder, by cell and loss (down) and hidden units (to the right)."""
+    sizes, losses = (sorted({row[name] for row in found["rows"]}) for name in ("hidden_size", "loss"))
+    heads = " | ".join(f"{size} hidden" for size in sizes)
+    lines = [f"| seeds without a wrong bit | {heads} |", "|:--|" + "--:|" * len(sizes)]
+    for cell, loss in itertools.product(CELLS, losses):
+        tests = [find(found["rows"], cell=cell, hidden_size=size, loss=loss)["test"] for size in sizes]
+        shares = " | ".join(percent(share(test), 0) for test in tests)
+        lines.append(f"| {cell.upper()}, {loss.upper()} | {shares} |")
+    return "\n".join(lines)
 
 
 def at_equal_size(grid: Results, found: Results) -> str:
