@@ -46,9 +46,12 @@ def carry_chains(length: int) -> Tensor:
 
 
 def columns(symbols: Tensor) -> tuple[Tensor, Tensor]:
-    """The sum bits (N, T) of streams, and the carries (N, T + 1) into each column and out of the last."""
+    """The sum bits (N, T) of streams, and the carries (N, T + 1) into each column and out of the last.
+
+    Both are of the symbols' type: millions of them need little memory as uint8.
+    """
     carries = [torch.zeros_like(symbols[:, 0])]
-    ones = ONES[symbols]
+    ones = symbols // 2 + symbols % 2
     for t in range(symbols.shape[1]):
         carries.append((ones[:, t] + carries[-1]) // 2)
     carry = torch.stack(carries, dim=1)

@@ -71,7 +71,7 @@ def decode(bits: Tensor | Sequence[int]) -> int:
 
 
 def add(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum bits and carries of operands (..., length) int64, least significant bit first.
+    """Sum bits and carries of operands (..., length), whole numbers of any type, least significant bit first.
 
     Returns (sums, carries), both (..., length + 1): `carries[..., t]` goes into time step t, so the first is 0, and
     the last sum bit is the carry out of the last pair.
@@ -82,7 +82,7 @@ def add(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def examples(a: Tensor, b: Tensor) -> Examples:
-    """Operands (batch, length) int64 as x (batch, length + 1, 2) and y (batch, length + 1), both float32."""
+    """Operands (batch, length) as x (batch, length + 1, 2) and y (batch, length + 1), both float32."""
     sums, _ = add(a, b)
     return Examples(((torch.stack([_pad(a), _pad(b)], dim=-1).float(), sums.float()),))
 
@@ -141,7 +141,7 @@ def _pad(bits: Tensor) -> Tensor:
 
 def _random_operands(length: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    a, b = torch.randint(2, (2, count, length), generator=generator)
+    a, b = torch.randint(2, (2, count, length), generator=generator, dtype=torch.uint8)
     return a, b
 
 
