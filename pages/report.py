@@ -45,6 +45,7 @@ from ui.report_figures import (
 
 STACKED = ["training loss", "validation loss", "validation accuracy"]
 SHOWN = 24  # misread images
+BANDS = "Lines are the median seed; nine in ten seeds lie within the band."
 CLAIMS: dict[str, tuple[Judge, ...]] = {  # by where they stand on the page
     "grid": (claims.grid_choice,),
     "regularisation": (claims.gru_is_best, claims.unregularised_is_better),
@@ -196,7 +197,7 @@ def show_samples(found: dict[str, Any]) -> None:
     show_images(found, model, [*chosen["wrong"][:SHOWN], *chosen["right"]])
     description = f"Confusion matrix of {model}: the mistakes"
     figure(found, "confusion_figure", description, partial(of_model, model), model)
-    st.caption("Only mistakes are coloured; the CSV has the images that were read correctly, too.")
+    st.caption("How many images were taken for what. The CSV has those that were read correctly, too.")
     explain(f"{report_text.SAMPLES} {report_text.mistakes(chosen)}")
     provenance(found)
 
@@ -269,11 +270,12 @@ def show_recall(found: dict[str, Any]) -> None:
     readout = frame.choice("Read", list(READ), key="report_readout", format_func=places.get)
     rows = [each for each in found["rows"] if each["readout"] == readout]
     side_by_side(found, "recall_curves", STACKED, of_rows(rows, units_name), readout)
-    st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
+    st.caption(BANDS)
     explain(report_text.RECALL)
     st.subheader("Longer sequences than it was trained on", anchor=False)
     links = of_rows(rows, units_name, recall_tab="Accuracy against length")
     figure(found, "recall_lengths", "Accuracy against the length of the sequence", links, readout)
+    st.caption(f"BiLSTMs, {READ[readout]}. Shaded: the lengths that they were trained on. {BANDS}")
     st.markdown(f"Every index, ten hidden units, the mean of {found['index_seeds']} seeds:")
     figure(found, "index_figure", "Accuracy over index and length", of_indices(found["index_seeds"]))
     explain(report_text.LENGTHS)
@@ -326,7 +328,7 @@ def show_addition(found: dict[str, Any]) -> None:
     rows = [each for each in found["rows"] if (each["cell"], each["loss"]) == (cell, loss)]
     links = of_rows(rows, units_name)
     side_by_side(found, "addition_curves", [*STACKED[:2], "validation bit accuracy"], links, cell, loss)
-    st.caption("Lines are the median seed; nine in ten seeds lie within the band.")
+    st.caption(BANDS)
     explain(report_text.ADDITION)
     st.markdown(report_text.adders_found(found))
     st.subheader("Longer numbers than it was trained on", anchor="longer")
@@ -338,7 +340,8 @@ def show_addition(found: dict[str, Any]) -> None:
             units, links = units_name(row), of_rows([row], units_name, **shown)
             description = f"Accuracy against length on {kind}, {units}: the median seed, and nine in ten"
             figure(found, "addition_lengths", description, links, cell, loss, kind, units, wide=False)
-    st.caption("Lines are the median seed, bands nine in ten seeds. Dotted: the length that they were trained on.")
+    trained = f"{cell.upper()} networks trained with {loss.upper()}, as chosen above"
+    st.caption(f"{trained}. Dotted: the length that they were trained on. {BANDS}")
     explain(report_text.OVERFITTING)
     provenance(found)
 

@@ -160,6 +160,17 @@ def test_the_confusion_matrixs_colours_stand_for_whole_numbers_of_images(model: 
     assert len(set(edges.split(", "))) == 9
 
 
+def test_the_confusion_matrix_has_the_number_of_every_mistake_and_nothing_where_there_is_none() -> None:
+    (found,) = (each for each in results("samples")["models"] if each["model"] == "digits-gru")
+    figure = FIGURES["confusion_figure"](results("samples"), "digits-gru")
+    narrow, _ = picture.pictures(figure.chart.to_json(), wide=False)
+    (cells,) = re.findall(r'mark-rect role-mark layer_0_marks".*?</g>', narrow)
+    counts = [n for a, line in enumerate(found["confusion"]) for b, n in enumerate(line) if a != b and n]
+    assert cells.count("<path") == len(counts)
+    shown = re.findall(r'mark-text role-mark layer_[12]_marks".*?</g>', narrow)
+    assert sorted(int(n) for text in shown for n in re.findall(r">(\d+)</text>", text)) == sorted(counts)
+
+
 LINKS = {
     "an adder of the report": settings_link("", replace(TASKS["addition"].defaults, hidden_size=5, loss="mse"), 64),
     "an adder that is not shipped": settings_link("", replace(TASKS["addition"].defaults, cell="rnn"), 64),

@@ -11,6 +11,7 @@ from ui.words import metric_in_words, percent
 
 LEGEND_ROW = 22  # pixels
 MARGIN = {"right": 14, "top": 6}  # the last label of an axis sticks out
+ON_INK, ON_PAPER = "on-ink", "on-paper"  # styles of text on a strong and on a weak colour, in pictures
 PER_CENT = 66  # pixels of "over 99.9 %" and the distance before it
 THICK = 6  # pixels of the lines that others may lie on
 DOTS_PER_UNIT = 100  # dots within one per cent stand on top of each other

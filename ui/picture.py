@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 import vl_convert
 
+from ui.charts import ON_INK, ON_PAPER
 from ui.component import component
 
 Specification = dict[str, Any]
@@ -38,6 +39,7 @@ def themed(specification: Specification, width: int, colors: Colors) -> Specific
         "axisYBand": {"grid": False},
         "legend": text | {"gradientStrokeColor": colors("borderColor")},
         "mark": {"color": categories[0]},
+        "style": {ON_INK: {"color": colors("backgroundColor")}, ON_PAPER: {"color": "currentColor"}},
         "range": {"category": categories, "ramp": ramp, "heatmap": ramp},
         "view": {"stroke": None},
     }

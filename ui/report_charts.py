@@ -17,7 +17,7 @@ from PIL import Image
 
 from training.claims import ends, percent
 from training.statistics import mean
-from ui.charts import readable
+from ui.charts import ON_INK, ON_PAPER, readable
 
 Row = dict[str, Any]
 PER_CENT = alt.Axis(format=".4~p")
@@ -125,7 +125,7 @@ def lengths(table: pd.DataFrame, trained: tuple[int, int], x_title: str, y_title
     `table` has the columns series, measure, length, value, low and high; the trained lengths are shaded.
     """
     series = list(dict.fromkeys(table["series"]))
-    x = alt.X("length:Q", title=x_title, scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
+    x = alt.X("length:Q", title=x_title, scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(tickMinStep=1))
     y = alt.Y("value:Q", title=y_title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
     legend = alt.Legend(orient="bottom", columns=1, symbolOpacity=1)
     color = alt.Color("series:N", title=None, sort=series, legend=legend)
@@ -135,15 +135,18 @@ def lengths(table: pd.DataFrame, trained: tuple[int, int], x_title: str, y_title
     points = base.mark_circle(size=9, opacity=0).encode(y=y, description=DESCRIPTION)
     places = pd.DataFrame({"start": [trained[0]], "end": [trained[1]]})
     start, end = alt.X("start:Q", title=x_title), "end:Q"
-    shade = alt.Chart(places).mark_rect(opacity=0.12, aria=False).encode(x=start, x2=end)
+    shade = alt.Chart(places).mark_rect(color="gray", opacity=0.15, aria=False).encode(x=start, x2=end)
     if trained[0] == trained[1]:
         shade = alt.Chart(places).mark_rule(strokeDash=[2, 3], color="gray", aria=False).encode(x=start)
     return Figure(readable((shade + band + line + points).properties(height=340)), table)
 
 
 def heat_map(table: pd.DataFrame, x: str, y: str, value: str, share: bool = True, height: int = 300) -> Figure:
-    """A cell for every pair of x and y that has a value, in the sequential colours."""
-    seen = table[table[value].notna()]
+    """A cell for every pair of x and y that has a value, in the sequential colours.
+
+    A value that is no `share` is a count, which stands in its cell; where it is 0 the cell is empty.
+    """
+    seen = table[table[value].notna() if share else table[value] > 0]
     # Whole numbers of images to each of the palette's steps.
     highest = 1 if share else SHADES * max(1, math.ceil(seen[value].max() / SHADES))
     numbers = [percent(number) if share else f"{number:,.0f}" for number in seen[value]]
@@ -152,17 +155,22 @@ def heat_map(table: pd.DataFrame, x: str, y: str, value: str, share: bool = True
     # The steps of the palette, not colours between them: those could not follow the page into the dark.
     scale = alt.Scale(type="quantize", domain=[0, highest])
     legend = alt.Legend(format="%" if share else "d", orient="top")
-    cells = (
-        alt.Chart(seen.assign(description=sentences))
-        .mark_rect()
-        .encode(
-            x=alt.X(f"{x}:O", title=x, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y(f"{y}:O", title=y),
-            color=alt.Color(f"{value}:Q", title=value, scale=scale, legend=legend),
-            description=DESCRIPTION,
-        )
+    base = alt.Chart(seen.assign(description=sentences)).encode(
+        x=alt.X(f"{x}:O", title=x, axis=alt.Axis(labelAngle=0, labelOverlap=True)), y=alt.Y(f"{y}:O", title=y)
     )
-    return Figure(readable(alt.layer(cells).properties(height=height)), table)
+    color = alt.Color(f"{value}:Q", title=value, scale=scale, legend=legend)
+    layers = [base.mark_rect().encode(color=color, description=DESCRIPTION)]
+    layers += [] if share else _counts(base, value, highest / 2)
+    return Figure(readable(alt.layer(*layers).properties(height=height)), table)
+
+
+def _counts(base: alt.Chart, value: str, half: float) -> list[alt.Chart]:
+    """The numbers in the cells, in the page's ink or, above `half` of the scale, in its paper."""
+    chosen = {ON_PAPER: f"datum['{value}'] <= {half}", ON_INK: f"datum['{value}'] > {half}"}
+    return [
+        base.transform_filter(where).mark_text(fontSize=12, style=style, aria=False).encode(text=f"{value}:Q")
+        for style, where in chosen.items()
+    ]
 
 
 def image_sheet(images: list[np.ndarray], captions: list[str], across: int = 12) -> alt.TopLevelMixin:
