@@ -9,6 +9,7 @@ from models import names
 from models.store import card
 from training import catalogue, runs
 from training.catalogue import Entry, curves_csv, differing, smoothed, upload
+from training.fit import Progress
 from training.pretrain import recipes
 from training.runs import RESUMABLE, STATES, Run, RunError
 from training.script import script
@@ -18,13 +19,19 @@ from ui import frame
 from ui.background import ACTIVE, engine, engine_state, follow, standing
 from ui.charts import learning_curves
 from ui.models import label, with_marks
-from ui.words import cell_name, in_words
+from ui.words import cell_name, duration, escaped, in_words, metric_in_words, spaced
 
 SHIPPED = "shipped"  # the status of the models that come with the lab
 MOST_COMPARED = 8  # as many colours as can be told apart
 RENAMING = "runs_renaming"  # in the session: whether the popover with the new name is open
 OF_TRAINING = ("loss", "learning rate", "weight decay", "seed")  # a network set by hand has none of these
-MEASURES = ("training loss", "validation loss", "validation accuracy")
+# What came of a training, in the words of the table's columns.
+RESULTS = {
+    "test accuracy": "{:.2%}".format,
+    "whole sums": "{:.2%}".format,
+    "parameters": "{:,}".format,
+    "time": duration,
+}
 COLUMNS = {
     "test accuracy": st.column_config.NumberColumn(format="percent", help="Addition: bit accuracy"),
     "whole sums": st.column_config.NumberColumn(format="percent", help="Addition: whole-sum accuracy"),
@@ -167,7 +174,21 @@ def choose_new() -> None:
         )
 
 
+def tell_of_link(every: dict[str, Entry]) -> None:
+    """What a link asks for in vain: a name that is not on offer, or more of them than can be compared."""
+    asked = st.query_params.get_all("compare")
+    if "compare" in st.session_state:
+        return
+    missing = [name for name in asked if name not in map(label, every)]
+    if missing:
+        names = ", ".join(escaped(name[:80]) for name in missing[:MOST_COMPARED])
+        st.toast(f"The link asks for {names}, not on offer here.", duration="long")
+    if len(asked) - len(missing) > MOST_COMPARED:
+        st.toast(f"The link asks for more than can be compared: these are the first {MOST_COMPARED}.", duration="long")
+
+
 def choose(every: dict[str, Entry]) -> list[Entry]:
+    tell_of_link(every)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
             "Chosen: mark rows in the table, or name them here",
@@ -305,34 +326,41 @@ def delete(entries: list[Entry]) -> None:
 
 
 def show_differences(chosen: list[Entry]) -> None:
-    """A table of the settings in which the chosen ones differ."""
-    differences = differing(chosen)
+    """A table of what came of the chosen ones, and of the settings in which they differ."""
+    differences, facts = differing(chosen), [row(entry) for entry in chosen]
     for entry in chosen:
         if entry.by_hand:
             st.caption(f"The weights of {entry.name} were set by hand: it has no settings of a training.")
-    if not differences:
-        st.markdown("**They have the same settings.**")
-        return
     lines = ["| | " + " | ".join(entry.name for entry in chosen) + " |", "|:--|" + "--:|" * len(chosen)]
+    for name, written in RESULTS.items():
+        values = [each[name] for each in facts]
+        if any(value is not None for value in values):
+            texts = ["" if value is None else spaced(written(value)) for value in values]
+            lines.append(f"| {name} | {' | '.join(texts)} |")
     for name, values in differences.items():
         lines.append(f"| {in_words(name)} | {' | '.join(map(cell, values))} |")
-    st.markdown("Only these settings differ:\n\n" + "\n".join(lines))
+    settings = "the settings that differ" if differences else "no setting that differs"
+    st.markdown(f"What came out, and {settings}:\n\n" + "\n".join(lines))
 
 
 def cell(value: Any) -> str:
     """A setting's value in bold; nothing where there is none."""
     if value is None:
         return ""
+    if isinstance(value, tuple):  # trained twice
+        return ", then ".join(map(cell, value))
     return f"**{value:g}**" if isinstance(value, float) else f"**{in_words(value)}**"
 
 
-def measured(entry: Entry, measure: str) -> list[float]:
-    """One measure along the entry's training."""
-    if measure == "training loss":
-        return [p.train_loss for p in entry.curves]
-    if measure == "validation loss":
-        return [p.validation_loss for p in entry.curves]
-    return [next(iter(p.metrics.values())) for p in entry.curves]
+def measures(chosen: list[Entry]) -> dict[str, Callable[[Progress], float]]:
+    """What is drawn of each progress, by its name; the accuracy has its full name where it is the same one of all."""
+    metrics = {next(iter(p.metrics)) for entry in chosen for p in entry.curves}
+    accuracy = metric_in_words(metrics.pop()) if len(metrics) == 1 else "accuracy"
+    return {
+        "training loss": lambda p: p.train_loss,
+        "validation loss": lambda p: p.validation_loss,
+        f"validation {accuracy}": lambda p: next(iter(p.metrics.values())),
+    }
 
 
 def show_curves(chosen: list[Entry]) -> None:
@@ -349,11 +377,11 @@ def show_curves(chosen: list[Entry]) -> None:
             width=220,
             help="The share of the former values that is kept: an exponential moving average.",
         )
-    for column, measure in zip(st.columns(3), MEASURES, strict=True):
+    for column, (measure, of) in zip(st.columns(3), measures(chosen).items(), strict=True):
         rows = [
             (getattr(p, against), entry.name, value)
             for entry in chosen
-            for p, value in zip(entry.curves, smoothed(measured(entry, measure), amount), strict=True)
+            for p, value in zip(entry.curves, smoothed(list(map(of, entry.curves)), amount), strict=True)
         ]
         table = pd.DataFrame(rows, columns=[against, "series", "value"])
         chart = learning_curves(table, measure, against, share=measure.endswith("accuracy"))

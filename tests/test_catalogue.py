@@ -75,6 +75,16 @@ def test_only_the_settings_that_differ_are_named() -> None:
     assert differing([shipped("digits-gru"), many]) == {"seeds": [1, 8]}
 
 
+def test_what_was_trained_twice_has_two_values_of_a_setting() -> None:
+    best = differing([shipped("digits-gru"), shipped("digits-best")])
+    assert (best["epochs"], best["learning_rate"], best["hidden_size"]) == (
+        [5, (60, 15)],
+        [1e-3, (2e-3, 5e-4)],
+        [256, 192],
+    )
+    assert shipped("digits-best").epochs == 60 + 15
+
+
 def test_two_indices_differ_in_the_index_only() -> None:
     assert differing([shipped("recall-i2-h10"), shipped("recall-i3-h10")]) == {
         "index": [2, 3],

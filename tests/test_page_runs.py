@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from models import names
+from models import load, names
 from tests import live
 from training import runs
 from training.runs import Run
@@ -102,6 +102,31 @@ def renamed(app: AppTest, run: Run, name: str) -> AppTest:
     app.text_input(key=f"runs_name_{run.id}").set_value(name)
     app.button(key="runs_rename").click()
     return checked(app)
+
+
+def test_a_comparison_begins_with_what_came_out() -> None:
+    said = texts(opened(compare=["digits-gru", "digits-best"])).replace("\N{NO-BREAK SPACE}", " ")
+    metrics = [load(name).card["metrics"]["accuracy"] for name in ("digits-gru", "digits-best")]
+    assert "| test accuracy | {:.2%} | {:.2%} |".format(*metrics).replace("%", " %") in said
+    assert "| epochs | **5** | **60**, then **15** |" in said
+    assert "whole sums" not in said
+
+
+def test_a_curve_is_called_by_the_metric_that_all_have() -> None:
+    adders, both = (opened(compare=["addition-bce-h2", other]) for other in ("addition-mse-h2", "digits-gru"))
+    assert "validation bit accuracy" in adders.get("vega_lite_chart")[2].proto.spec
+    assert "validation accuracy" in both.get("vega_lite_chart")[2].proto.spec
+
+
+def test_a_link_to_too_many_or_to_a_stranger_says_so() -> None:
+    assert [toast.value for toast in opened(compare=["digits-gru", "a*b"]).toast] == [
+        "The link asks for a\\*b, not on offer here."
+    ]
+    many = opened(compare=names()[:9])
+    assert [toast.value for toast in many.toast] == [
+        "The link asks for more than can be compared: these are the first 8."
+    ]
+    assert many.session_state["compare"] == names()[:8]
 
 
 def test_a_run_can_be_renamed_and_keeps_its_place(trained: Run) -> None:

@@ -44,7 +44,8 @@ class Entry:
 
     `metrics` are those on the test data, empty before the end; `seconds` is the training time so far. `problem` says in
     one sentence why there are no weights although training has left some: their file is damaged. Where the weights were
-    set `by_hand`, the settings of a training mean nothing. `seeds` is how many were trained at once.
+    set `by_hand`, the settings of a training mean nothing. `seeds` is how many were trained at once. With `polish` it
+    was trained once more, with these settings.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Entry:
     problem: str = ""
     by_hand: bool = False
     seeds: int = 1
+    polish: Settings | None = None
 
     @property
     def epochs(self) -> int | None:
@@ -85,8 +87,9 @@ def _shipped(name: str) -> Entry:
     about = card(name)
     settings, curves = Settings.of(about), tuple(Progress(**each) for each in about["curves"])
     weights = WEIGHTS / f"{name}.safetensors"
-    by_hand = bool(about.get("by_hand"))
-    return Entry(name, name, settings, about["parameters"], about["metrics"], curves, None, weights, by_hand=by_hand)
+    by_hand, polish = bool(about.get("by_hand")), Settings.of(about["polish"]) if "polish" in about else None
+    size, metrics = about["parameters"], about["metrics"]
+    return Entry(name, name, settings, size, metrics, curves, None, weights, by_hand=by_hand, polish=polish)
 
 
 def entry(run: Run) -> Entry:
@@ -131,10 +134,12 @@ def differing(entries: list[Entry]) -> dict[str, list[Any]]:
 
 
 def _settings(entry: Entry) -> dict[str, Any]:
-    """The settings that it has, by name."""
+    """The settings that it has, by name; a pair where it was trained a second time with another value."""
     task = TASKS[entry.settings.task]
-    every = {"task": task.name} | {option.name: value(entry.settings, option) for option in options(task)}
-    every["seeds"] = entry.seeds
+    every = {"task": task.name, "seeds": entry.seeds}
+    for option in options(task):
+        first, then = (value(settings, option) for settings in (entry.settings, entry.polish or entry.settings))
+        every[option.name] = first if first == then else (first, then)
     meaningless = _meaningless(entry, every)
     return {name: value for name, value in every.items() if name not in meaningless}
 
