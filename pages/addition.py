@@ -113,14 +113,15 @@ Report says in how many). Of each setting the lab ships the best of several star
 six do not say what a single start of their kind would do. In the names, h2, h5 and h10 give the number of hidden units.
 
 **The ideal one.** In `addition-ideal-h2` nothing was trained: the weights of a plain tanh network with 2 units were
-set by hand. With $z = a + b + h_2 / 2 - 1.25$, one unit is nearly linear, $h_1 = \tanh(0.1 z)$, and the other one is
-a latch for the carry, $h_2 = \tanh(20 z)$. The logit is $10 (h_1 / 0.1 - h_2)$. It adds numbers of every length, as
+set by hand. Let $u$ be its first unit, $v$ its second one, and $v'$ the second one's value a column earlier. With
+$z = a + b + v' / 2 - 1.25$ the first is nearly linear, $u = \tanh(0.1 z)$, and the second is a latch for the carry,
+$v = \tanh(20 z)$. The logit is $10 (u / 0.1 - v)$. It adds numbers of every length, as
 the tab Proof shows: the capacity is there in 2 units, it is the search by gradient that fails to find it.
 
 {table}
 
-*Accuracy* is the bit accuracy on all {pairs:,} pairs of {length} bits, *report* the bit accuracy that the lab report
-found on its own random pairs.
+*Accuracy* is the bit accuracy on all {pairs:,} pairs of {length} bits, *lab report* the one that the report found on
+its own random pairs.
 
 {meaning}
 
@@ -301,11 +302,11 @@ def show_why(total: Sum, run: Trace) -> None:
         lanes.append(bit_lane("true sum", total.true, different, "right"))
     chances = [short(p) for p in total.probabilities]
     lanes += heat_lanes(["p(1)"], total.probabilities[None], texts=[chances])
-    groups = {"": lanes, "Hidden state": state_lanes("h", run.hidden, STATE)}
+    groups = {"": lanes, "Hidden state": state_lanes(run.hidden, STATE)}
     shown = st.container()  # above the switch that it depends on
     if run.cell is not None and st.toggle("Show the cell state too", key="cell_state", bind="query-params"):
         most = float(np.ceil(np.abs(run.cell).max()))
-        groups["Cell state"] = state_lanes("c", run.cell, Scale("diverging", -most, most, "cell state"))
+        groups["Cell state"] = state_lanes(run.cell, Scale("diverging", -most, most, "cell state"))
     with shown:
         Timeline(
             "The sum, column by column",
@@ -346,6 +347,7 @@ def inside(name: str, total: Sum, run: Trace) -> Reading:
         outputs=[f"bit {t}" for t in range(len(total.a))],
         signals={"the carry that goes in": total.carries, "a + b": total.a + total.b, "the sum bit": total.true},
         variants=variants,
+        inputs=[f"{x} + {y}" for x, y in zip(total.a, total.b, strict=True)],
     )
 
 
@@ -354,10 +356,10 @@ def first_wrong(total: Sum) -> int | None:
     return int(total.wrong[0]) if len(total.wrong) else None
 
 
-def state_lanes(letter: str, states: np.ndarray, scale: Scale) -> list[Lane]:
+def state_lanes(states: np.ndarray, scale: Scale) -> list[Lane]:
     """One lane per unit of the last layer's states (layers, directions, T, units)."""
     units = np.concatenate(list(states[-1]), axis=-1).T
-    return heat_lanes([f"{letter} {unit}" for unit in range(1, len(units) + 1)], units, scale)
+    return heat_lanes([f"unit {unit}" for unit in range(1, len(units) + 1)], units, scale)
 
 
 def with_shipped(name: str) -> list[str]:

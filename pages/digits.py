@@ -23,6 +23,7 @@ from ui.digits_text import (
     notes,
     notice,
     on_what,
+    opinions,
 )
 from ui.inside import Reading, Variant, inside_panel
 from ui.mnist import mnist_at_hand
@@ -195,7 +196,7 @@ def show_all_models(chosen: str, image: np.ndarray, shown: int | None) -> None:
     beliefs = [reading(name, image) for name in called]
     st.markdown(comparison_table(cards, [rows[-1] for rows in beliefs], shown))
     st.caption(
-        "Test accuracy: how many of MNIST's 10,000 test images it reads correctly, and what the lab report found."
+        "*Test accuracy*: how many of MNIST's 10,000 test images it reads correctly. *Lab report*: how many it said."
     )
     strips = {name: heat_lanes(CLASSES, rows.T) for name, rows in zip(cards, beliefs, strict=True)}
     Timeline(
@@ -205,6 +206,7 @@ def show_all_models(chosen: str, image: np.ndarray, shown: int | None) -> None:
         direction="down",
         axis="row",
         position="After row {} of 28",
+        notes=opinions(dict(zip(called.values(), beliefs, strict=True))),
         group="digits",
     ).show("digits_beliefs")
 
@@ -230,7 +232,7 @@ def without_rows(image: np.ndarray) -> dict[str, list[Variant]]:
 
 def inside(name: str, image: np.ndarray, rows: np.ndarray) -> Reading:
     """What the tab Look inside shows: the rows of the image."""
-    answer = int(rows[-1].argmax())
+    answer, refused = int(rows[-1].argmax()), rows[-1].max() < network(name).card.get("refusal_threshold", 0.0)
     return Reading(
         name=name,
         x=image,
@@ -239,7 +241,7 @@ def inside(name: str, image: np.ndarray, rows: np.ndarray) -> Reading:
         axis="row",
         direction="down",
         output=answer,
-        output_name=f"the answer {answer}",
+        output_name=f"{'the likeliest digit' if refused else 'the answer'} {answer}",
         outputs=CLASSES,
         signals={"the ink in the row": image.sum(axis=1), "the ink seen so far": image.sum(axis=1).cumsum()},
         variants=lambda: without_rows(image),

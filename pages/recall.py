@@ -296,7 +296,7 @@ def show_sizes(sequence: list[int]) -> None:
     st.markdown("\n".join(table))
     st.caption(
         "*Tested*: the share of the 10,000 test sequences whose digit the network names correctly. *Starts tried*: how "
-        "many random starts were trained; the best on validation data is shipped. *Report*: what the lab report found."
+        "many random starts were trained; the best on validation data is shipped. *Lab report*: what it found."
     )
     Timeline(
         "Belief of the three networks after each digit",
@@ -335,6 +335,7 @@ def inside(name: str, sequence: list[int], index: int, run: Trace) -> Reading:
     """What the tab Look inside shows: the sequence, and after it the index where the network is told it."""
     T, asked = len(sequence), bool(told(name))
     elements = [*sequence, index] if asked else sequence
+    texts = [str(element) for element in elements]
     heard = (np.arange(len(elements)) >= index).astype(float)
     marks = ["asked" if t == index else "" for t in range(len(elements))]
     answer = int(run.probabilities.argmax())
@@ -354,7 +355,7 @@ def inside(name: str, sequence: list[int], index: int, run: Trace) -> Reading:
         name=name,
         x=run.inputs,
         steps=[str(t) for t in range(len(elements))],
-        lanes=[text_lane("element", [str(element) for element in elements], marks=marks, tiles=True)],
+        lanes=[text_lane("element" if asked else "digit", texts, marks=marks, tiles=True)],
         axis="time step" if asked else "index",
         direction="right",
         output=answer,
@@ -363,6 +364,7 @@ def inside(name: str, sequence: list[int], index: int, run: Trace) -> Reading:
         signals={"whether the asked digit has been heard": heard, "the digits themselves": np.array(elements, float)},
         variants=variants,
         elements=CLASSES,
+        inputs=texts,
     )
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
@@ -16,7 +17,7 @@ from tests.pages import opened, texts
 from training.tasks import addition, samples
 from ui import picture
 from ui.inside import PARTS
-from ui.inside_charts import ground, saliency, trajectory
+from ui.inside_charts import decades, ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, signed, sums, vanishing
 from ui.words import percent
 
@@ -185,11 +186,40 @@ def test_the_ground_of_the_plane_is_what_the_read_out_says_at_each_place() -> No
     places = ground(seen, states, [])
     numbers = np.random.default_rng(1).integers(2, size=len(places))
     chart = trajectory(seen, states, list("abcdef"), (numbers, ["no", "yes"]), [], ("x", "y")).to_dict()
-    rows = chart["datasets"][chart["layer"][0]["data"]["name"]]
+    regions, labels = chart["layer"][0]["layer"]
+    rows = chart["datasets"][regions["data"]["name"]]
     for (x, y), number in zip(places[::7], numbers[::7], strict=True):
         (here,) = [row for row in rows if row["x"] < x < row["x2"] and row["y"] < y < row["y2"]]
         assert here["says"] == ["no", "yes"][number]
     assert len(rows) < len(places)
+    for label in chart["datasets"][labels["data"]["name"]]:
+        (there,) = np.flatnonzero((places == [label["x"], label["y"]]).all(axis=1))
+        assert label["says"] == f"says {['no', 'yes'][numbers[there]]}"
+
+
+def test_a_digits_ground_has_the_same_colour_whichever_others_there_are() -> None:
+    states = np.random.default_rng(0).normal(size=(6, 2))
+    seen, digits = plane(states), [str(digit) for digit in range(10)]
+    size = len(ground(seen, states, []))
+    drawn = [
+        trajectory(seen, states, list("abcdef"), (np.resize(n, size), digits), [], ("x", "y")) for n in ([0, 8], [3])
+    ]
+    scales = [chart.to_dict()["layer"][0]["layer"][0]["encoding"]["color"]["scale"] for chart in drawn]
+    assert scales[0] == scales[1]
+    assert len(set(scales[0]["range"])) == len(scales[0]["domain"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.2, 0.9], [0.1, 0.2, 0.5, 1, 2, 5]),
+        ([0.02, 3], [0.01, 0.1, 1, 10]),
+        ([1e-12, 1], [1e-12, 1e-9, 1e-6, 1e-3, 1]),
+        ([], [1]),
+    ],
+)
+def test_a_log_axis_has_a_few_round_ticks(values: list[float], ticks: list[float]) -> None:
+    assert decades(pd.Series(values, dtype=float)) == ticks
 
 
 def test_saliency_outlines_the_current_row_as_a_whole() -> None:

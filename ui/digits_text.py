@@ -74,6 +74,13 @@ def notes(belief: np.ndarray) -> list[str]:
     ]
 
 
+def opinions(beliefs: dict[str, np.ndarray]) -> list[str]:
+    """For each row what every network, by its name, would answer; `beliefs` are each (rows, 10), as above."""
+    answers = [belief.argmax(axis=1).tolist() for belief in beliefs.values()]
+    rows = (zip(beliefs, row, strict=True) for row in zip(*answers, strict=True))
+    return [", ".join(f"{name} {answer}" for name, answer in row) + "." for row in rows]
+
+
 def notice(image: np.ndarray, belief: np.ndarray) -> str:
     """One sentence on how the answer came about.
 

@@ -61,6 +61,7 @@ class Reading:
     looked at, called `output_name`; `outputs` names all. `signals` are what units may respond to, each (T,).
     `variants` makes the changed inputs of What if, by the kind of change, and `others` are networks whose gradients
     are compared. `elements` names what may stand at each step of a one-hot input, which What if shows for all steps.
+    `inputs` says in a word what is read at each step, where that is possible.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Reading:
     signals: Mapping[str, np.ndarray]
     variants: Callable[[], Mapping[str, list[Variant]]]
     elements: Sequence[str] = ()
+    inputs: Sequence[str] = ()
     others: Mapping[str, str] = field(default_factory=dict)
     image: bool = False
 
@@ -124,7 +126,7 @@ def show_states(reading: Reading) -> None:
         order, labels = sorted_units(reading, hidden)
         chosen = st.selectbox("Calculate for", labels, key=f"{reading.key}_unit", width=200, bind="query-params")
     unit = int(order[labels.index(chosen)])
-    rows = [str(number + 1) for number in order] if reading.direction == "down" else labels
+    rows = [unit_name(number, "down") for number in order] if reading.direction == "down" else labels
     back = bool(backward)
     groups: dict[str, Sequence[Lane]] = {
         "": reading.lanes,
@@ -179,6 +181,11 @@ def sorted_units(reading: Reading, hidden: np.ndarray) -> tuple[np.ndarray, list
     order = np.argsort(-hidden.std(axis=0), kind="stable") if asked == FIRST_ORDER else np.arange(hidden.shape[1])
     order = shown_units(reading, order)
     return order, [f"unit {unit + 1}" for unit in order]
+
+
+def unit_name(unit: int, direction: Direction) -> str:
+    """What a unit's lane is called: by its number alone where lanes are narrow columns."""
+    return f"{unit + 1}" if direction == "down" else f"unit {unit + 1}"
 
 
 def shown_units(reading: Reading, order: np.ndarray) -> np.ndarray:
@@ -256,7 +263,9 @@ def show_gradients(reading: Reading) -> None:
         columns = st.columns(2)
     for column, norms, what in zip(columns, (inputs, hidden), "xh", strict=True):
         with column:
-            chart = fading(norms, list(reading.steps), reading.axis, f"| d logit / d {what} |", backwards)
+            chart = fading(
+                norms, list(reading.steps), reading.axis, f"norm of d logit / d {what} (log scale)", backwards
+            )
             show_chart(reading, f"gradient_{what}", f"Norm of the gradient with respect to {what}, by step", chart)
     st.caption("h: the hidden state of the last layer, reading forwards.")
     st.markdown(f"**{vanishing(hidden)}**")
@@ -332,16 +341,19 @@ def show_beside(reading: Reading, changed: Mapping[str, np.ndarray]) -> None:
     )
     net = network(reading.name)
     layer, backward = place(reading)
-    livelier = np.argsort(-traced(reading.name, reading.x).hidden[layer, backward].std(axis=0))
-    order = np.sort(livelier[: MOST_UNITS[reading.direction]])
-    columns = st.columns(2, gap="large")
-    for column, label, x in zip(columns, ("The input as it is", chosen), (reading.x, changed[chosen]), strict=True):
-        hidden = traced(reading.name, x).hidden[layer, backward]
+    both = {"The input as it is": reading.x, chosen: changed[chosen]}
+    states = {label: traced(reading.name, x).hidden[layer, backward] for label, x in both.items()}
+    moved = np.square(np.subtract(*states.values())).sum(axis=0)
+    order = np.sort(np.argsort(-moved)[: MOST_UNITS[reading.direction]])
+    rows = [unit_name(unit, reading.direction) for unit in order]
+    for column, (label, x) in zip(st.columns(2, gap="large"), both.items(), strict=True):
+        hidden = states[label]
         with column:
             st.markdown(f"**{label}**: {told(answers(net, x[None])[0], net, reading.outputs)}")
-            rows = [str(unit + 1) for unit in order]
             lanes = heat_lanes(rows, hidden[:, order].T, STATE, backwards=bool(backward))
             show_lanes(reading, {"Hidden state h": lanes}, label)
+    if len(order) < net.hidden_size:
+        st.caption(f"These are the {len(order)} of {net.hidden_size} units that the change moves most.")
 
 
 def said(probabilities: np.ndarray, net: Network) -> np.ndarray:
@@ -422,7 +434,8 @@ def resting(reading: Reading, run: Trace, layer: int, backward: int, states: np.
     x = run.read_by(layer)[t]
     cells = None if run.cell is None else run.cell[layer, backward]
     points = found_points(reading.name, x, layer, backward, states, cells)
-    st.markdown(rests(points))
+    read = f" ({reading.inputs[t]})" if reading.inputs else ""
+    st.markdown(f"With the input of {reading.axis} {step}{read} again and again: {rests(points)}")
     if points:
         with st.expander("Eigenvalues of the Jacobian"):
             st.dataframe(eigenvalues(points), hide_index=True)

@@ -1,5 +1,6 @@
 """The charts of the tab Look inside: arrays in, Altair charts out. Knows no Streamlit."""
 
+import math
 from itertools import pairwise
 
 import altair as alt
@@ -11,6 +12,9 @@ from models.projection import Plane
 from ui.charts import MARGIN, at, readable
 
 MOST_LABELLED = 40  # rows of a map that have room for a name each
+# Of ten digits' regions, which bear their names as well; the page's own palette has eight colours.
+GROUNDS = ["#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#edc948", "#76b7b2", "#e15759", "#9c755f", "#ff9da7", "#8d8d8d"]
+MOST_TICKS = 6  # of a log axis
 GRID = 40  # places in each direction at which the read-out's decision is computed
 
 
@@ -33,15 +37,26 @@ def fading(
         if value > 0
     ]
     table = pd.DataFrame(rows, columns=["network", "step", "norm", "said"])
+    ticks = alt.Axis(format="~g", values=decades(table["norm"]))
     order = steps[::-1] if backwards else steps
     legend = alt.Legend(orient="bottom", columns=1, labelLimit=260)
     base = alt.Chart(table).encode(
         x=alt.X("step:O", title=axis, sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-        y=alt.Y("norm:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", tickCount=5)),
+        y=alt.Y("norm:Q", title=title, scale=alt.Scale(type="log"), axis=ticks),
         color=alt.Color("network:N", title=None, sort=list(norms), legend=legend),
     )
     points = base.mark_circle(size=30, opacity=1).encode(description="said:N")
     return readable((base.mark_line(aria=False) + points).properties(height=240 + 26 * len(norms)))
+
+
+def decades(values: pd.Series) -> list[float]:
+    """Ticks of a log axis: the powers of ten around the values, at most six; within two of them 2 and 5 as well."""
+    if values.empty:
+        return [1.0]
+    low, high = math.floor(math.log10(values.min())), math.ceil(math.log10(values.max()))
+    every = range(low, high + 1, -(-(high - low + 1) // MOST_TICKS))
+    between = (1, 2, 5) if high - low < 2 else (1,)
+    return [float(f"{part}e{power}") for power in every for part in between]
 
 
 def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
@@ -59,7 +74,7 @@ def saliency(gradient: np.ndarray, image: np.ndarray) -> alt.LayerChart:
         opacity=alt.Opacity("ink:Q", scale=alt.Scale(domain=[0, 1]), legend=None)
     )
     color = alt.Color(
-        "gradient:Q", scale=scale, legend=alt.Legend(orient="bottom", title="more ink here: against, for")
+        "gradient:Q", scale=scale, legend=alt.Legend(orient="bottom", title="logit per ink: against (−), for (+)")
     )
     slopes = base.mark_rect(opacity=0.75).encode(color=color, description="said:N")
     whole = pd.DataFrame({"row": range(1, len(gradient) + 1)})  # of which the current one gets an outline
@@ -127,7 +142,7 @@ def trajectory(
         shape = alt.Shape("fixed point:N", legend=alt.Legend(orient="top"), scale=KINDS)
         layers.append(
             alt.Chart(resting)
-            .mark_point(size=180, strokeWidth=2.5, color="#c27e00", opacity=1)
+            .mark_point(size=180, strokeWidth=2.5, color="currentColor", opacity=1)
             .encode(x=x, y=y, shape=shape, description="fixed point:N")
         )
     return readable(alt.layer(*layers).resolve_scale(color="independent", shape="independent").properties(height=420))
@@ -154,7 +169,7 @@ def _regions(
     points: list[FixedPoint],
     decisions: tuple[np.ndarray, list[str]],
     titles: tuple[str, str],
-) -> alt.Chart:
+) -> alt.LayerChart:
     places, (numbers, names) = ground(seen, states, points), decisions
     x, y = places.reshape(GRID, GRID, 2)[0, :, 0], places.reshape(GRID, GRID, 2)[:, 0, 1]
     width, height = (np.diff(axis)[0] / 2 for axis in (x, y))
@@ -167,9 +182,20 @@ def _regions(
         ]
     table = pd.DataFrame(rows)
     shown = names if len(names) > 2 else names[::-1]  # of two bits the 1 is blue, as everywhere
-    color = alt.Color("says:N", sort=shown, title="read out here", legend=alt.Legend(orient="right", symbolOpacity=1))
-    return (
-        alt.Chart(table)
-        .mark_rect(opacity=0.3, aria=False)
-        .encode(x=alt.X("x:Q", title=titles[0]), x2="x2", y=alt.Y("y:Q", title=titles[1]), y2="y2", color=color)
-    )
+    colors = GROUNDS if len(names) > 2 else alt.Undefined
+    # A class has the same colour in every chart, whichever others there are.
+    color = alt.Color("says:N", scale=alt.Scale(domain=shown, range=colors), legend=None)
+    x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
+    regions = alt.Chart(table).mark_rect(opacity=0.3, aria=False).encode(x=x, x2="x2", y=y, y2="y2", color=color)
+    labels = alt.Chart(_middles(places, numbers, names)).encode(x=x, y=y, text="says:N")
+    return regions + labels.mark_text(fontSize=15, fontWeight="bold", color="currentColor", aria=False)
+
+
+def _middles(places: np.ndarray, numbers: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """For each class one of its places, the one nearest to the middle of all of them, and what is said there."""
+    rows = []
+    for number in np.unique(numbers):
+        own = places[numbers == number]
+        x, y = own[np.square((own - own.mean(axis=0)) / places.std(axis=0)).sum(axis=1).argmin()]
+        rows.append({"x": x, "y": y, "says": f"says {names[number]}"})
+    return pd.DataFrame(rows)

@@ -85,7 +85,7 @@ def vanishing(norms: dict[str, np.ndarray]) -> str:
 
 def _weaker(ratio: float) -> str:
     if ratio < 1.05:
-        return "as strong"
+        return "just as strong"
     return f"{f'{ratio:.1f}' if ratio < 10 else f'{ratio:,.0f}' if ratio < 1e6 else f'{ratio:.0e}'} times weaker"
 
 

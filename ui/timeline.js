@@ -338,9 +338,10 @@ class Timeline {
     const { table, head } = this;
     const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = head[this.step];
     const across = this.data.direction !== "down";
-    const left = table.offsetLeft + (across ? offsetLeft : 0);
+    // Rows of an image are lower than their numbers are high: there the outline leaves the number outside.
+    const left = table.offsetLeft + (across ? offsetLeft : offsetWidth);
     const top = table.offsetTop + (across ? 0 : offsetTop);
-    const width = across ? offsetWidth : table.offsetWidth;
+    const width = across ? offsetWidth : table.offsetWidth - offsetWidth;
     const height = across ? table.offsetHeight : offsetHeight;
     const box = { left, top, width, height };
     for (const side in box) this.cursor.style[side] = `${box[side]}px`;
