@@ -148,6 +148,16 @@ def test_a_checkpointed_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "finished run" in ends_with_one_line(arguments, capsys)
 
 
+def test_a_refused_training_leaves_the_checkpoint_and_its_curves_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "addition", *QUICK, "--checkpoint", str(tmp_path / "c"), "--out", str(tmp_path / "a")]
+    main(arguments)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert "other settings" in ends_with_one_line([*arguments, "--seeds", "2"], capsys)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 @pytest.mark.parametrize("seeds", [[], ["--seeds", "2"]])
 def test_a_training_that_was_interrupted_has_all_its_curves(
     seeds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

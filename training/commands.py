@@ -134,8 +134,8 @@ def _before(checkpoint: Path | None, kind: type[Line]) -> list[Line]:
     """The progress up to the checkpoint, from which training goes on; what was made after it is made again."""
     if checkpoint is None:
         return []
-    _log(checkpoint, kind).keep_until(checkpoint_step(checkpoint))
-    return _log(checkpoint, kind).read()
+    step = checkpoint_step(checkpoint)
+    return [progress for progress in _log(checkpoint, kind).read() if progress.step <= step]
 
 
 def _logged(training: Iterable[Line], curves: list[Line], checkpoint: Path | None) -> Iterator[Line]:
@@ -143,11 +143,14 @@ def _logged(training: Iterable[Line], curves: list[Line], checkpoint: Path | Non
 
     Raises ValueError where the checkpoint is that of a finished training, of which no progress is known.
     """
-    before = curves[-1].seconds if curves else 0.0
-    for progress in training:
-        curves.append(replace(progress, seconds=before + progress.seconds))
+    step, seconds = (curves[-1].step, curves[-1].seconds) if curves else (0, 0.0)
+    for number, progress in enumerate(training):
+        curves.append(replace(progress, seconds=seconds + progress.seconds))
         if checkpoint is not None:
-            _log(checkpoint, type(progress)).append(curves[-1])
+            log = _log(checkpoint, type(progress))
+            if number == 0:
+                log.keep_until(step)  # not before: a checkpoint of other settings has been refused by now
+            log.append(curves[-1])
         yield curves[-1]
     if not curves:
         raise ValueError(f"{checkpoint} holds a finished run, but not how it went; delete it to train again.")
