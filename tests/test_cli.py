@@ -258,6 +258,15 @@ def test_a_folder_is_no_file_to_write(tmp_path: Path, capsys: pytest.CaptureFixt
         assert "is a folder: name a file in it" in ends_with_one_line(["train", "addition", *QUICK, *arguments], capsys)
 
 
+def test_the_checkpoint_and_the_network_are_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for name in ("a", "link"):
+        files = ["--checkpoint", str(tmp_path / "a"), "--out", str(tmp_path / name)]
+        line = ends_with_one_line(["train", "addition", *QUICK, *files], capsys)
+        assert line.endswith("--out and --checkpoint name the same file: give each a file of its own.\n")
+    assert not (tmp_path / "a").exists()
+
+
 @pytest.mark.parametrize("facts", ["{}", '{"name": "x", "settings": {"task": "zzz"}}', "[]"])
 def test_a_folder_without_a_run_is_one_line_and_stays_as_it_is(
     facts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -96,6 +96,8 @@ def run_train(chosen: argparse.Namespace) -> None:
     check_data(settings, chosen.seeds)
     for path in filter(None, (chosen.out, chosen.checkpoint)):
         _check_writable(path)  # before the training, so that it is not in vain
+    if chosen.checkpoint and chosen.checkpoint.resolve() == chosen.out.resolve():
+        raise ValueError("--out and --checkpoint name the same file: give each a file of its own.")
     network, settings, curves = (_train_one if chosen.seeds == 1 else _train_seeds)(settings, chosen)
     device = None if chosen.seeds == 1 else "cpu"  # that of `fit_stacked`
     certify(network, settings, curves, f"python -m training {' '.join(sys.argv[1:])}", device)
