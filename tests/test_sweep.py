@@ -16,7 +16,7 @@ from distributed import KilledWorker
 
 from training.commands import main
 from training.fit import build, fit
-from training.sweep import SweepError, cell, dask, grid, processes, sweep, train
+from training.sweep import SweepError, cell, dask, grid, processes, sweep, table, train
 from training.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -262,3 +262,12 @@ def test_the_command_sweeps_and_sorts_by_validation(tmp_path: Path, capsys: pyte
     assert sorted((each["settings"]["hidden_size"], each["settings"]["seed"]) for each in found) == [
         (1, 0), (1, 1), (4, 0), (4, 1)
     ]  # fmt: skip
+
+
+def test_a_single_setting_is_named_by_what_is_not_the_default() -> None:
+    points = [{"metrics": {"bit_accuracy": 0.5}}]
+    result = {"curves": points, "metrics": {"bit_accuracy": 0.25}}
+    ending = "bit accuracy 50.00% on validation data, 25.00% on test data, 1 seed"
+    assert table([(CELLS[0], result)]) == f"hidden_size 2, epochs 1, num_batches 10: {ending}"
+    assert table([(cell(TASKS["addition"].defaults), result)]) == f"the defaults: {ending}"
+    assert table([(each, result) for each in CELLS]).endswith("4 seeds")

@@ -233,7 +233,8 @@ def record(cell: Cell, result: Result) -> bytes:
 def table(results: Iterable[tuple[Cell, Result]]) -> str:
     """A line for every setting, the best on validation data first: the judged metric's mean and spread over seeds.
 
-    Only settings that differ between the cells are named. A seed whose loss diverged counts in the last column.
+    Only settings that differ between the cells are named, of a single setting what differs from the task's defaults.
+    A seed whose loss diverged counts in the last column.
     """
     groups: dict[str, list[tuple[Settings, Result]]] = {}
     for each, result in results:
@@ -241,16 +242,18 @@ def table(results: Iterable[tuple[Cell, Result]]) -> str:
         groups.setdefault(json.dumps(replace(settings, seed=0).to_dict(), sort_keys=True), []).append(
             (settings, result)
         )
-    task = TASKS[next(iter(groups.values()))[0][0].task]
-    named = [option for option in options(task) if option.name != "seed"]
-    varied = [each for each in named if len({str(value(group[0][0], each)) for group in groups.values()}) > 1]
-    rows = sorted((_row(group, varied) for group in groups.values()), key=lambda row: -row[0])
+    first = next(iter(groups.values()))[0][0]
+    task = TASKS[first.task]
+    every = [option for option in options(task) if option.name != "seed"]
+    varied = [each for each in every if len({str(value(group[0][0], each)) for group in groups.values()}) > 1]
+    changed = [each for each in every if value(first, each) != value(task.defaults, each)]
+    rows = sorted((_row(group, varied or changed) for group in groups.values()), key=lambda row: -row[0])
     return "\n".join(line for _, line in rows)
 
 
-def _row(group: list[tuple[Settings, Result]], varied: list[Option]) -> tuple[float, str]:
-    """The mean validation metric, to sort by, and the line of one setting."""
-    settings = ", ".join(f"{option.name} {value(group[0][0], option)}" for option in varied) or "the defaults"
+def _row(group: list[tuple[Settings, Result]], named: list[Option]) -> tuple[float, str]:
+    """The mean validation metric, to sort by, and the line of one setting, by its `named` options."""
+    settings = ", ".join(f"{option.name} {value(group[0][0], option)}" for option in named) or "the defaults"
     trained = [result for _, result in group if "diverged" not in result]
     diverged = f", {len(group) - len(trained)} diverged" if len(trained) < len(group) else ""
     if not trained:
@@ -260,7 +263,8 @@ def _row(group: list[tuple[Settings, Result]], varied: list[Option]) -> tuple[fl
     test = [result["metrics"][judged] for result in trained]
     label = judged.replace("_", " ")
     numbers = f"{label} {_spread(validation)} on validation data, {_spread(test)} on test data"
-    return fmean(validation), f"{settings}: {numbers}, {len(trained)} seeds{diverged}"
+    seeds = "1 seed" if len(trained) == 1 else f"{len(trained)} seeds"
+    return fmean(validation), f"{settings}: {numbers}, {seeds}{diverged}"
 
 
 def _spread(numbers: list[float]) -> str:
