@@ -24,7 +24,7 @@ from training.report import FOLDER, PARTS, run
 from training.runs import Line, Log, Run, RunError
 from training.seeds import MOST_SEEDS, best_seed, check_seeds, is_small, median, of_seed
 from training.stacked import StackedProgress, build_stacked, fit_stacked
-from training.sweep import SweepError, cell, dask, grid, processes, sweep, table, train
+from training.sweep import MOST_CELLS, SweepError, cell, dask, grid, processes, sweep, table, train
 from training.task import DataError, Settings, Task
 from training.tasks import TASKS
 from training.worker import NICENESS, execute
@@ -374,8 +374,8 @@ def _add_options(parser: Parser, task: Task, several: bool = False) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 up, not {text}")
+    if not text.isdecimal() or not 1 <= float(text) <= MOST_CELLS:  # which any number of digits fits into, unlike int
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MOST_CELLS:,}, not {text}")
     return int(text)
 
 
