@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from distributed import KilledWorker
 
 from training.commands import main
 from training.fit import build, fit
-from training.sweep import SweepError, cell, dask, grid, processes, sweep, table, train
+from training.sweep import SweepError, cell, dask, grid, is_trained, made_with, processes, sweep, table, train
 from training.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -149,6 +150,46 @@ def test_a_damaged_result_is_named_with_what_to_do(tmp_path: Path, content: str)
     assert str(caught.value) == f"{file} is damaged: delete it, and its cell is computed again."
     file.unlink()
     assert len(list(sweep(cells, tmp_path / "s", note, here))) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": None},
+        {"metrics": {}},
+        {"metrics": {"bit_accuracy": "half"}},
+        {"curves": []},
+        {"curves": {}},
+        {"curves": [{}]},
+    ],
+)
+def test_a_result_that_is_none_of_a_training_is_damaged(
+    change: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((_, whole),) = sweep(CELLS[:1], tmp_path, executors=here)
+    (file,) = tmp_path.glob("*.json")
+    file.write_text(json.dumps({"result": whole | change}))
+    arguments = ["sweep", "addition", *("--hidden-size", "2", "--epochs", "1", "--num-batches", "10")]
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--folder", str(tmp_path)])
+    assert ended.value.code == 1
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last == f"python -m training: {file} is damaged: delete it, and its cell is computed again."
+
+
+def test_a_training_whose_last_numbers_are_none_is_a_result() -> None:
+    result = {"curves": [{"metrics": {"accuracy": 0.5}, "validation_loss": math.nan}], "metrics": {"accuracy": 0.5}}
+    assert is_trained(json.loads(json.dumps(result)))
+    assert is_trained({"diverged": "The loss ceased to be a number.", "curves": []})
+
+
+def test_versions_that_are_none_are_damaged(tmp_path: Path) -> None:
+    cells = notes(tmp_path / "log", 1)
+    list(sweep(cells, tmp_path / "s", note, here))
+    (file,) = (tmp_path / "s").glob("*.json")
+    file.write_text(json.dumps({"result": {"square": 0}, "versions": {"torch": ["x"]}}))
+    with pytest.raises(SweepError, match="is damaged: delete it"):
+        made_with(cells, tmp_path / "s")
 
 
 def test_a_diverging_cell_is_a_result() -> None:

@@ -24,7 +24,7 @@ from training.report import FOLDER, PARTS, run
 from training.runs import Line, Log, Run, RunError
 from training.seeds import MOST_SEEDS, best_seed, check_seeds, is_small, median, of_seed
 from training.stacked import StackedProgress, build_stacked, fit_stacked
-from training.sweep import MOST_CELLS, SweepError, cell, dask, grid, processes, sweep, table, train
+from training.sweep import MOST_CELLS, SweepError, cell, dask, grid, is_trained, processes, sweep, table, train
 from training.task import DataError, Settings, Task
 from training.tasks import TASKS
 from training.worker import NICENESS, execute
@@ -236,8 +236,8 @@ def run_sweep(chosen: argparse.Namespace) -> None:
         check_data(settings)
     cells = [cell(settings) for settings in every]
     executors = dask(chosen.scheduler) if chosen.scheduler else processes(chosen.jobs)
-    results = []
-    for each, result in tqdm(sweep(cells, chosen.folder, train, executors), total=len(cells), disable=None):
+    found, results = sweep(cells, chosen.folder, train, executors, is_trained), []
+    for each, result in tqdm(found, total=len(cells), disable=None):
         results.append((each, result))
         if chosen.json:
             _say(json.dumps(each | {"result": result}))

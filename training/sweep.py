@@ -82,6 +82,21 @@ def train(cell: Cell) -> Result:
     return {"curves": curves, "metrics": metrics, "parameters": network.num_parameters(), "seconds": seconds}
 
 
+def is_trained(result: Result) -> bool:
+    """Whether `table` can read it as what `train` gives: files may be damaged."""
+    if "diverged" in result:
+        return True
+    curves, metrics = result.get("curves"), result.get("metrics")
+    if not isinstance(curves, list) or not curves or not isinstance(curves[-1], dict):
+        return False
+    validated = curves[-1].get("metrics")
+    return _are_metrics(validated) and _are_metrics(metrics) and validated.keys() <= metrics.keys()
+
+
+def _are_metrics(values: Any) -> bool:
+    return isinstance(values, dict) and bool(values) and all(isinstance(each, float) for each in values.values())
+
+
 def processes(jobs: int | None = None) -> Callable[[], Executor]:
     """Makes executors of `jobs` processes on this machine (None: as many as it has cores), of one thread each."""
     return lambda: ProcessPoolExecutor(jobs or cores(), mp_context=get_context("spawn"), initializer=_end_silently)
@@ -126,13 +141,18 @@ def dask(scheduler: str) -> Callable[[], Executor]:
 
 
 def sweep(
-    cells: Iterable[Cell], folder: Path, work: Work = train, executors: Callable[[], Executor] | None = None
+    cells: Iterable[Cell],
+    folder: Path,
+    work: Work = train,
+    executors: Callable[[], Executor] | None = None,
+    is_whole: Callable[[Result], bool] = bool,
 ) -> Iterator[tuple[Cell, Result]]:
     """Compute what is missing of the cells' results and yield all of them: those on disk first, others as they come.
 
     Equal cells are one. `work` runs in the executor's processes, so it is a function of a module. What an executor
-    loses with its workers is computed again by a new one. Raises SweepError when another process sweeps into this
-    folder, a result on disk is damaged, workers die again and again, or a cluster is gone, and whatever `work` raises.
+    loses with its workers is computed again by a new one. `is_whole` says of a result on disk whether it can be one of
+    `work`. Raises SweepError when another process sweeps into this folder, a result on disk is damaged, workers die
+    again and again, or a cluster is gone, and whatever `work` raises.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {name(each): each for each in cells}
@@ -141,7 +161,7 @@ def sweep(
             missing = {}
             for key, each in wanted.items():
                 if (folder / key).exists():
-                    yield each, _stored(folder / key, "result")
+                    yield each, _stored(folder / key, "result", is_whole)
                 else:
                     missing[key] = each
             yield from _compute(missing, folder, work, executors or processes())
@@ -151,13 +171,13 @@ def sweep(
         ) from error
 
 
-def _stored(path: Path, part: str) -> dict[str, Any]:
+def _stored(path: Path, part: str, is_whole: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The `result` or the `versions` in a cell's file. Raises SweepError where the file is damaged."""
     try:
         content = json.loads(path.read_text())[part]
     except (ValueError, KeyError, TypeError, RecursionError):  # the last: thousands of brackets
         content = None
-    if not isinstance(content, dict) or not content:
+    if not isinstance(content, dict) or not content or not is_whole(content):
         raise SweepError(f"{path} is damaged: delete it, and its cell is computed again.")
     return content
 
@@ -169,9 +189,13 @@ def made_with(cells: Iterable[Cell], folder: Path) -> dict[str, str]:
     """
     found: dict[str, set[str]] = {}
     for each in cells:
-        for library, number in _stored(folder / name(each), "versions").items():
+        for library, number in _stored(folder / name(each), "versions", _are_versions).items():
             found.setdefault(library, set()).add(number)
     return {library: " and ".join(sorted(numbers)) for library, numbers in found.items()}
+
+
+def _are_versions(content: dict[str, Any]) -> bool:
+    return all(isinstance(number, str) for number in content.values())
 
 
 def _compute(
