@@ -197,6 +197,13 @@ def test_an_upload_whose_card_does_not_fit_is_refused_in_one_sentence(changes: d
     assert runs.all_runs() == []
 
 
+def test_an_uploads_shape_is_that_of_its_network_whatever_its_task_is_said_to_have(tmp_path: Path) -> None:
+    content, data = weights(tmp_path / "odd.safetensors"), load("addition-bce-h2").card["data"]
+    run = upload(recarded(content, data=data | {"cell": "gru", "hidden_size": 7, "num_layers": 3}), "odd.safetensors")
+    assert (run.settings.cell, run.settings.hidden_size, run.settings.num_layers) == ("lstm", 2, 1)
+    assert run.settings.data == TASKS["addition"].defaults.data | data
+
+
 def test_an_upload_still_knows_when_it_sees_no_digit() -> None:
     content = (WEIGHTS / "digits-best.safetensors").read_bytes()
     run = upload(recarded(content, data={"dataset": "sklearn", "augmentation": "none"}), "copy.safetensors")

@@ -174,6 +174,10 @@ def test_a_network_whose_training_is_not_known_has_no_script(changes: dict[str, 
         script(ADDITION.to_dict() | changes)
 
 
+def test_what_a_task_is_said_to_have_changes_no_shape() -> None:
+    assert script(ADDITION.with_data(cell="lstm", hidden_size=9).to_dict()) == script(ADDITION.to_dict())
+
+
 @pytest.mark.parametrize("data", [{"dataset": "mnist+pen"}, {"dataset": "sklearn"}, {"augmentation": "distort"}])
 def test_what_no_short_script_can_do_is_one_sentence(data: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"\.$"):

@@ -226,8 +226,8 @@ def checked(about: dict[str, Any], name: str) -> Settings:
         sizes = f"{task.input_size} inputs and {task.output_size} outputs"
         raise WeightsError(f"{name}: a network for {task.name} has {sizes}.")
     data = about.get("data") if isinstance(about.get("data"), dict) else {}
-    known = {option.name for option in options(task)}
-    values = {key: value for key, value in {**about, **data}.items() if key in known}
+    every, own = ({option.name for option in each} for each in (options(task), task.options))
+    values = {key: about[key] for key in every - own if key in about} | {key: data[key] for key in own if key in data}
     try:
         settings = change(task.defaults, values)
     except (TypeError, ValueError) as error:

@@ -166,7 +166,7 @@ def _checked(card: dict[str, Any]) -> Settings:
     if task is None:
         raise ValueError("This card names no task of the lab.")
     own = {name: value for name, value in settings.to_dict().items() if name not in ("task", "data")}
-    return change(task.defaults, own | settings.data)
+    return change(task.defaults, settings.data | own)
 
 
 def _best_step(card: dict[str, Any]) -> int | None:
