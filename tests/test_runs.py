@@ -390,6 +390,25 @@ def test_only_the_last_words_of_failed_children_are_kept(
     assert len(engine._last_words) == (2 if kept else 0)
 
 
+@pytest.mark.parametrize(
+    ("says", "kept"),
+    [(b"\xff\xfe\n", "\ufffd\ufffd"), (b"It goes on and on.\n" * 10_000 + b"It broke.\n\n", "It broke.")],
+    ids=["no text", "more than a pipe holds"],
+)
+def test_whatever_a_child_says_its_place_is_free_after_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: bytes, kept: str
+) -> None:
+    child = tmp_path / "child.py"
+    child.write_text(f"#!{sys.executable}\nimport os\n\nos.write(2, {says!r})\nos._exit(1)\n")
+    child.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(child))
+    every = [runs.create(QUICK, name) for name in "ab"]
+    for run in every:
+        engine.submit(run)
+    wait_for(lambda: not engine._queue and not engine._children, seconds=20)
+    assert [engine.message(run) for run in every] == [kept, kept]
+
+
 def test_a_run_that_was_started_elsewhere_is_told_nothing(engine: Engine) -> None:
     run = runs.create(QUICK, "by hand")
     run.set_state("running")
@@ -442,18 +461,25 @@ def test_a_run_without_a_network_is_not_ended_for_the_sake_of_its_best() -> None
     assert run.state() == "queued"
 
 
+@pytest.mark.parametrize(
+    ("fails", "error", "reason"),
+    [
+        ("training.engine.Engine._spawn", BlockingIOError(11, "No more processes"), "No more processes"),
+        ("threading.Thread.start", RuntimeError("can't start new thread"), "can't start new thread"),
+    ],
+)
 def test_a_process_that_cannot_be_started_is_a_failed_run_and_the_engine_goes_on(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, fails: str, error: Exception, reason: str
 ) -> None:
     def refuse(*_: object) -> None:
-        raise BlockingIOError(11, "Resource temporarily unavailable")
+        raise error
 
     first, second = runs.create(QUICK, "first"), runs.create(QUICK, "second")
     with monkeypatch.context() as patched:
-        patched.setattr(Engine, "_spawn", staticmethod(refuse))
+        patched.setattr(fails, refuse)
         engine.submit(first)
     assert engine.state(first) == "failed"
-    assert "No process could be started for it (Resource temporarily unavailable)" in engine.message(first)
+    assert f"No process could be started for it ({reason})" in engine.message(first)
     engine.submit(second)
     wait_for(lambda: engine.state(second) == "finished")
 

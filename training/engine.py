@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 
 from training.estimate import cores
@@ -32,6 +33,7 @@ class Engine:
         self._queue: list[Run] = []
         self._closing: set[Run] = set()  # those in the queue that are trained no more: their best network is kept
         self._children: dict[Run, subprocess.Popen[str]] = {}
+        self._listeners: dict[Run, _Listener] = {}  # one for each of them
         self._stopping: set[Run] = set()  # those children that were told to stop, perhaps after they were told to pause
         self._last_words: dict[Run, str] = {}
         self._guard = threading.RLock()
@@ -111,7 +113,7 @@ class Engine:
             children = list(self._children.values())
             self._children.clear()
         for child in children:
-            child.stdin.close()
+            _hang_up(child)
         for child in children:
             _wait(child)
 
@@ -135,6 +137,7 @@ class Engine:
                 for run, child in list(self._children.items()):
                     if child.poll() is not None:
                         del self._children[run]
+                        _hang_up(child)
                         self._remember(run, child)
                         self._stop_paused(run)
                 self._start_next()
@@ -150,7 +153,7 @@ class Engine:
     def _remember(self, run: Run, child: subprocess.Popen[str]) -> None:
         """Keep the last words of a child that failed; one that did not may still have printed a warning."""
         self._last_words.pop(run, None)
-        words = _last_line(child)
+        words = self._listeners.pop(run).last_line()
         if child.returncode and words:
             self._last_words[run] = words
         while len(self._last_words) > REMEMBERED:
@@ -170,10 +173,12 @@ class Engine:
     def _start(self, run: Run, *options: str) -> None:
         """Start a process for the run; where there is none to be had, the run has failed, and can be resumed."""
         try:
-            self._children[run] = self._spawn(run, *options)
-        except OSError as error:
+            child = self._spawn(run, *options)
+            self._children[run], self._listeners[run] = child, _Listener(child)  # without one it is let go, and ends
+        except (OSError, RuntimeError) as error:  # the last: no thread is to be had
+            reason = getattr(error, "strerror", None) or error
             with contextlib.suppress(RunError, OSError):  # the disk may be what is full
-                run.set_state("failed", f"No process could be started for it ({error.strerror or error}): try again.")
+                run.set_state("failed", f"No process could be started for it ({reason}): try again.")
 
     @staticmethod
     def _spawn(run: Run, *options: str) -> subprocess.Popen[str]:
@@ -184,6 +189,7 @@ class Engine:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            errors="replace",
             # One thread per run: as many runs as cores train side by side.
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
@@ -195,6 +201,11 @@ def _tell(child: subprocess.Popen[str], order: str) -> None:
         child.stdin.flush()
 
 
+def _hang_up(child: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(BrokenPipeError):  # as in `_tell`, whose order it may not have heard
+        child.stdin.close()
+
+
 def _wait(child: subprocess.Popen[str]) -> None:
     try:
         child.wait(PATIENCE)
@@ -203,7 +214,21 @@ def _wait(child: subprocess.Popen[str]) -> None:
         child.wait()
 
 
-def _last_line(child: subprocess.Popen[str]) -> str:
-    """What a child that has ended said last on its standard error: its one sentence, if it could not write it down."""
-    _, said = child.communicate()
-    return said.strip().rpartition("\n")[2].removeprefix("python -m training: ")
+class _Listener(threading.Thread):
+    """Hears what a child says on its standard error, which else would wait to be heard, and keeps the last line."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        super().__init__(daemon=True)
+        self._stream = child.stderr
+        self._last: deque[str] = deque(maxlen=1)
+        self.start()
+
+    def run(self) -> None:
+        """Listen until the child has closed its standard error, as a rule with its end."""
+        with self._stream:
+            self._last.extend(filter(str.strip, self._stream))
+
+    def last_line(self) -> str:
+        """What a child that has ended said last: its one sentence, if it could not write it down."""
+        self.join(PATIENCE)
+        return "".join(self._last).strip().removeprefix("python -m training: ")
