@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,11 +16,13 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from models import load
+from models.store import WEIGHTS
 from training import runs
 from training.commands import main
 from training.engine import Engine
 from training.estimate import seconds
 from training.fit import DivergedError, build, fit
+from training.runs import RunError
 from training.seeds import LAST_SEED, MOST_SEEDS, best_seed, check_seeds, median, of_seed
 from training.stacked import StackedNetwork, StackedProgress, build_stacked, fit_stacked
 from training.task import Settings, Task
@@ -175,6 +178,29 @@ def test_a_run_in_the_background_pauses_and_stops_with_its_best_seed() -> None:
     assert medians == steps[: len(medians)]  # an order may come between the two lines
     assert load(run.weights).card["seed"] in SEEDS
     assert load(run.weights).card["seeds_tried"] == 3
+
+
+def test_a_run_that_has_lost_what_its_seeds_reached_says_so_and_keeps_its_best_network() -> None:
+    run = runs.create(QUICK, "lossy", seeds=3)
+    execute(run)
+    for file in (run.weights, run.log_of_seeds.path):
+        file.unlink()
+    run.set_state("paused")
+    with pytest.raises(
+        RunError, match=r"^The seeds.jsonl of lossy was lost [^\n]*: stop the run [^\n]* train it anew\.$"
+    ):
+        execute(run)
+    execute(run, keep_best=True)
+    assert load(run.weights).card["seed"] in SEEDS
+
+
+@pytest.mark.parametrize(("seeds", "foreign"), [(3, "addition-bce-h2"), (3, "recall-any"), (1, "recall-any")])
+def test_a_best_network_that_is_none_of_the_runs_is_not_kept(seeds: int, foreign: str) -> None:
+    run = runs.create(replace(QUICK, hidden_size=2, seed=50), "mine", seeds=seeds)
+    shutil.copy(WEIGHTS / f"{foreign}.safetensors", run.best)
+    with pytest.raises(RunError, match=r"^The best.safetensors of mine is damaged: delete it, and resume the run\.$"):
+        execute(run, keep_best=True)
+    assert not run.weights.exists()
 
 
 def test_the_command_line_trains_many_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,9 @@ from typing import TextIO
 from filelock import Timeout
 
 from models.network import Network
-from models.store import load, save
+from models.store import SHAPE, WeightsError, load, save
 from training.card import certify
-from training.fit import Progress, build, checkpoint_step, fit
+from training.fit import Progress, build, checkpoint_step, fit, network_of
 from training.runs import ENDED, Run, RunError, unwritable
 from training.seeds import best_seed, median, of_seed
 from training.stacked import StackedNetwork, StackedProgress, build_stacked, fit_stacked
@@ -117,6 +117,11 @@ def _train_seeds(run: Run) -> None:
             save(_best_of(run, network, progress), run.best)
         run.append_seeds(curves[-1])
         run.append(summary)
+    if not curves:
+        raise RunError(
+            f"The seeds.jsonl of {run.name} was lost after its last step, and with it which seed is best: stop the run "
+            "(--keep-best) to keep its best network so far, or delete checkpoint.safetensors to train it anew."
+        )
     _finish(run, _best_of(run, network, curves[-1]), run.progress())
 
 
@@ -131,8 +136,22 @@ def _best_of(run: Run, network: StackedNetwork, progress: StackedProgress) -> Ne
 def _stop(run: Run) -> None:
     """End with the best network so far as the result; there is none before the first validation."""
     if run.best.exists():
-        _finish(run, load(run.best), run.progress(), kept="best")
+        _finish(run, _best(run), run.progress(), kept="best")
     run.set_state("stopped")
+
+
+def _best(run: Run) -> Network:
+    """The best network so far. Raises RunError where its file does not hold one of this run's."""
+    damaged = RunError(f"The {run.best.name} of {run.name} is damaged: delete it, and resume the run.")
+    try:
+        network = load(run.best)
+    except WeightsError as error:
+        raise damaged from error
+    like = network_of(run.settings)
+    fits = all(getattr(network, name) == getattr(like, name) for name in SHAPE)
+    if not fits or (len(run.seeds) > 1 and network.card.get("seed") not in run.seeds):
+        raise damaged
+    return network
 
 
 def _finish(run: Run, network: Network, curves: list[Progress], kept: str = "last") -> None:
