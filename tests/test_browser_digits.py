@@ -234,4 +234,5 @@ def test_all_models_stand_side_by_side_on_one_scrubber(server_url: str, page: Pa
         ["What they see", "Best reader", "RNN", "RNN L2", "GRU", "GRU L2", "BiLSTM", "BiLSTM L2"]
     )
     panel.get_by_role("slider").press("Home")
-    expect(panel.locator(".note .position")).to_have_text("After row 1 of 28")
+    expect(panel.locator(".note .position")).to_have_text("After row 1 of 28:")
+    expect(panel.locator(".note .sentence")).to_have_text(re.compile(r"^Best reader \d, RNN \d, .*BiLSTM L2 \d\.$"))
