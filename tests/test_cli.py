@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -268,6 +269,68 @@ def test_the_checkpoint_and_the_network_are_two_files(tmp_path: Path, capsys: py
         line = ends_with_one_line(["train", "addition", *QUICK, *files], capsys)
         assert line.endswith("--out and --checkpoint name the same file: give each a file of its own.\n")
     assert not (tmp_path / "a").exists()
+
+
+def test_a_pipe_is_no_file_to_write_and_stays_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    line = ends_with_one_line(["train", "addition", *QUICK, "--out", str(tmp_path / "pipe")], capsys)
+    assert "is a device or a pipe: name an ordinary file" in line
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_what_a_link_names_is_written_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "a")
+    main(["train", "addition", *QUICK, "--out", str(tmp_path / "link")])
+    assert (tmp_path / "link").is_symlink()
+    assert load(tmp_path / "elsewhere" / "a").card["metrics"]
+
+
+def test_the_card_has_a_command_that_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["train", "addition", *QUICK, "--out", str(tmp_path / "my adder")]
+    monkeypatch.setattr(sys, "argv", ["training", *arguments])
+    main(arguments)
+    assert shlex.split(load(tmp_path / "my adder").card["command"]) == ["python", "-m", "training", *arguments]
+
+
+@pytest.mark.parametrize("supervised", [[], ["--supervised"]])
+def test_a_run_needs_no_niceness_where_there_is_none(
+    supervised: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(os, "nice")  # as on Windows
+    assert "holds no run" in ends_with_one_line(["run", "no/such/folder", *supervised], capsys)
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_network_whose_answers_are_no_numbers_fails_its_evaluation(
+    as_json: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = load("addition-bce-h5")
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(parameter.sign() * 3e38)
+    save(network, tmp_path / "huge.safetensors")
+    line = ends_with_one_line(["evaluate", str(tmp_path / "huge.safetensors"), *as_json], capsys)
+    assert line == f"{tmp_path}/huge.safetensors: what this network answers is no number, so it can't be used.\n"
+
+
+@pytest.mark.parametrize("folder", ["", "models/"])
+@pytest.mark.parametrize(
+    ("sentence", "line"),
+    [
+        ("odd: its card does not say task.", "odd: its card does not say task."),
+        ("odd could not be measured: no memory.", "odd could not be measured: no memory."),
+        ("There are no data.", "odd: There are no data."),
+        ("oddly, nothing works.", "odd: oddly, nothing works."),
+    ],
+)
+def test_a_model_is_named_once_as_it_was_given(
+    folder: str, sentence: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(name: str) -> None:
+        raise ValueError(sentence)
+
+    monkeypatch.setattr(COMMANDS, "load", fail)
+    assert ends_with_one_line(["evaluate", f"{folder}odd"], capsys) == f"{folder}{line}\n"
 
 
 @pytest.mark.parametrize("facts", ["{}", '{"name": "x", "settings": {"task": "zzz"}}', "[]"])

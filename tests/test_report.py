@@ -1,6 +1,7 @@
 """The report's experiments by command, the statistics, and the verdicts: each from known numbers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -294,6 +295,36 @@ def test_every_part_has_the_settings_and_seeds_that_the_lab_report_takes() -> No
     grid_cells = [json.dumps(cell, sort_keys=True) for cell in PARTS["grid"].cells(3)]
     shared = [json.dumps(cell, sort_keys=True) for cell in PARTS["regularisation"].cells(3)]
     assert len(set(grid_cells) & set(shared)) == 9, "what both need is trained once"
+
+
+def test_the_grid_chooses_by_validation_data_and_not_by_test_data() -> None:
+    accuracies = {64: (0.97, 0.99), 128: (0.99, 0.97), 256: (0.98, 0.98)}  # on validation data, on test data
+    measured = [
+        (
+            {"settings": replace(TASKS["digits"].defaults, hidden_size=hidden).to_dict()},
+            {
+                "parameters": 1,
+                "curves": [{"metrics": {"accuracy": validation}}],
+                "metrics": {"accuracy": test},
+            },
+        )
+        for hidden, (validation, test) in accuracies.items()
+    ]
+    rows = PARTS["grid"].summarise(measured)["rows"]
+    assert [each["hidden_size"] for each in rows if each["chosen"]] == [128]
+    assert [each["hidden_size"] for each in rows if "test" in each] == [128], "others are not even measured"
+
+
+def test_the_bands_leave_one_seed_in_twenty_out_at_each_end() -> None:
+    seeds = [float(seed) for seed in range(21)]
+    metrics = {"accuracy": seeds}
+    point = {"step": 1, "train_loss": seeds, "validation_loss": seeds, "metrics": metrics}
+    result = {"metrics": metrics, "curves": [point], "by_length": [{"length": 3, "accuracy": seeds}]}
+    cell = {"settings": TASKS["recall"].defaults.to_dict(), "seeds": 21}
+    (written,) = PARTS["recall"].summarise([(cell, result)])["rows"]
+    band = {"mean": 10.0, "median": 10.0, "low": 1.0, "high": 19.0}
+    assert written["by_length"] == [{"length": 3} | band]
+    assert written["curves"]["training loss"] == {name: [number] for name, number in band.items()}
 
 
 @pytest.fixture

@@ -201,8 +201,7 @@ def upload(content: bytes, name: str) -> Run:
     settings, curves = checked(network.card, name), _curves(network.card)
     with measuring(settings, name):
         about = new_card(network, settings, curves, command="uploaded")
-    if not all(map(math.isfinite, about["metrics"].values())):
-        raise WeightsError(f"{name}: what this network answers is no number, so it can't be used.")
+    check_finite(about["metrics"], name)
     about |= {key: network.card[key] for key, known in HISTORY.items() if network.card.get(key) in known}
     network.card = {key: network.card[key] for key in CALIBRATION if key in network.card} | about
     run = runs.create(settings, runs.tidy(Path(name).stem))
@@ -255,6 +254,12 @@ def measuring(settings: Settings, name: str) -> Iterator[None]:
     except (RuntimeError, ValueError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise WeightsError(f"{name} could not be measured: {reason}.") from error
+
+
+def check_finite(metrics: dict[str, float], name: str) -> None:
+    """Raise WeightsError, in one sentence, where the network in the file `name` has answered what is no number."""
+    if not all(map(math.isfinite, metrics.values())):
+        raise WeightsError(f"{name}: what this network answers is no number, so it can't be used.")
 
 
 def _curves(about: dict[str, Any]) -> list[Progress]:

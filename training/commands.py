@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -12,10 +13,11 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
+from models.files import behind_links
 from models.network import Network
 from models.store import load, names, save
 from training.card import certify
-from training.catalogue import checked, measuring
+from training.catalogue import check_finite, checked, measuring
 from training.estimate import check_data
 from training.fit import DivergedError, Progress, build, checkpoint_step, fit
 from training.options import change, options, value
@@ -71,9 +73,17 @@ def _of_each(work: Callable[[str], None], wanted: Iterable[str]) -> None:
             work(name)
         except EXPECTED as error:
             failed = True
-            print(f"{name}: {_sentence(error).removeprefix(f'{name}: ')}", file=sys.stderr, flush=True)
+            print(_of_file(name, _sentence(error)), file=sys.stderr, flush=True)
     if failed:
         sys.exit(1)
+
+
+def _of_file(name: str, sentence: str) -> str:
+    """The sentence after the name that was given, which it may begin with itself, with or without the folder."""
+    for known in filter(None, (name, Path(name).name)):
+        if sentence.startswith((f"{known}: ", f"{known} ")):
+            return name + sentence.removeprefix(known)
+    return f"{name}: {sentence}"
 
 
 def run_list(chosen: argparse.Namespace) -> None:
@@ -96,11 +106,11 @@ def run_train(chosen: argparse.Namespace) -> None:
     check_data(settings, chosen.seeds)
     for path in filter(None, (chosen.out, chosen.checkpoint)):
         _check_writable(path)  # before the training, so that it is not in vain
-    if chosen.checkpoint and chosen.checkpoint.resolve() == chosen.out.resolve():
+    if chosen.checkpoint and behind_links(chosen.checkpoint) == behind_links(chosen.out):
         raise ValueError("--out and --checkpoint name the same file: give each a file of its own.")
     network, settings, curves = (_train_one if chosen.seeds == 1 else _train_seeds)(settings, chosen)
     device = None if chosen.seeds == 1 else "cpu"  # that of `fit_stacked`
-    certify(network, settings, curves, f"python -m training {' '.join(sys.argv[1:])}", device)
+    certify(network, settings, curves, shlex.join(["python", "-m", "training", *sys.argv[1:]]), device)
     network.card |= {"seeds_tried": chosen.seeds} if chosen.seeds > 1 else {}
     save(network, chosen.out)
     _print_metrics(str(chosen.out), network.card["metrics"], chosen.json)
@@ -169,9 +179,12 @@ def _say(text: str) -> None:
 def _check_writable(path: Path) -> None:
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name a file in it.")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is a device or a pipe: name an ordinary file.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
+        folder = behind_links(path).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise ValueError(f"{path} can't be written: {error.strerror}.") from error
@@ -179,7 +192,8 @@ def _check_writable(path: Path) -> None:
 
 def run_run(chosen: argparse.Namespace) -> None:
     """Train a run's folder, as the app's background does."""
-    os.nice(NICENESS if chosen.supervised else 0)
+    if chosen.supervised and hasattr(os, "nice"):  # Windows has none
+        os.nice(NICENESS)
     execute(Run(chosen.folder), chosen.supervised, chosen.keep_best)
 
 
@@ -199,6 +213,7 @@ def _evaluate(name: str, as_json: bool) -> None:
     settings = checked(network.card, name)
     with measuring(settings, name):
         metrics = TASKS[settings.task].exam(network, settings)
+    check_finite(metrics, name)
     _print_metrics(name, metrics, as_json, recipes().get(name))
 
 
