@@ -51,7 +51,7 @@ def columns(symbols: Tensor) -> tuple[Tensor, Tensor]:
     Both are of the symbols' type: millions of them need little memory as uint8.
     """
     carries = [torch.zeros_like(symbols[:, 0])]
-    ones = symbols // 2 + symbols % 2
+    ones = symbols // 2 + symbols % 2  # as ONES has it, which can't be indexed by uint8
     for t in range(symbols.shape[1]):
         carries.append((ones[:, t] + carries[-1]) // 2)
     carry = torch.stack(carries, dim=1)

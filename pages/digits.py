@@ -1,5 +1,6 @@
 import random
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -24,6 +25,7 @@ from ui.digits_text import (
     notice,
     on_what,
     opinions,
+    refused,
 )
 from ui.inside import Reading, Variant, inside_panel
 from ui.mnist import mnist_at_hand
@@ -158,9 +160,9 @@ def prepared_photo(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 INPUTS = {"Draw": drawing, "Test image": sample, "Photo": photograph}
 
 
-def show_answer(probabilities: np.ndarray, label: int | None, threshold: float) -> None:
+def show_answer(card: dict[str, Any], probabilities: np.ndarray, label: int | None) -> None:
     best = int(probabilities.argmax())
-    if probabilities[best] < threshold:
+    if refused(card, probabilities):
         st.html('<p class="digit" role="status" aria-label="This does not look like a digit">?</p>')
         st.markdown(
             f"**This does not look like a digit.** Had it to name one: {best}, at {percent(probabilities[best])}."
@@ -196,7 +198,8 @@ def show_all_models(chosen: str, image: np.ndarray, shown: int | None) -> None:
     beliefs = [reading(name, image) for name in called]
     st.markdown(comparison_table(cards, [rows[-1] for rows in beliefs], shown))
     st.caption(
-        "*Test accuracy*: how many of MNIST's 10,000 test images it reads correctly. *Lab report*: how many it said."
+        "*Test accuracy*: the share of MNIST's 10,000 test images that it reads correctly. *Lab report*: the share "
+        "that the report gives."
     )
     strips = {name: heat_lanes(CLASSES, rows.T) for name, rows in zip(cards, beliefs, strict=True)}
     Timeline(
@@ -232,7 +235,8 @@ def without_rows(image: np.ndarray) -> dict[str, list[Variant]]:
 
 def inside(name: str, image: np.ndarray, rows: np.ndarray) -> Reading:
     """What the tab Look inside shows: the rows of the image."""
-    answer, refused = int(rows[-1].argmax()), rows[-1].max() < network(name).card.get("refusal_threshold", 0.0)
+    answer = int(rows[-1].argmax())
+    called = "the likeliest digit" if refused(network(name).card, rows[-1]) else "the answer"
     return Reading(
         name=name,
         x=image,
@@ -241,7 +245,7 @@ def inside(name: str, image: np.ndarray, rows: np.ndarray) -> Reading:
         axis="row",
         direction="down",
         output=answer,
-        output_name=f"{'the likeliest digit' if refused else 'the answer'} {answer}",
+        output_name=f"{called} {answer}",
         outputs=CLASSES,
         signals={"the ink in the row": image.sum(axis=1), "the ink seen so far": image.sum(axis=1).cumsum()},
         variants=lambda: without_rows(image),
@@ -290,7 +294,7 @@ def screen(name: str) -> None:
     with answer, st.container(horizontal=True, vertical_alignment="center"):
         digit, bars = st.container(width=120, gap="xsmall"), st.container(width=200)
     with digit:
-        show_answer(rows[-1], given.label, network(name).card.get("refusal_threshold", 0.0))
+        show_answer(network(name).card, rows[-1], given.label)
     with why:
         show_belief(given.image, rows)
     with bars:  # last, because a chart takes longer to make than all the rest

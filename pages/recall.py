@@ -282,7 +282,7 @@ def show_sizes(sequence: list[int]) -> None:
         "The three networks of the report all name the digit at **index 1**, with 2, 5 and 10 hidden units in each "
         "direction. The state has to tell ten digits apart: in two numbers that is hard, in ten there is room to spare."
     )
-    table = ["| hidden units | answer | tested | starts tried | lab report |", "|--:|:--|--:|--:|--:|"]
+    table = ["| units | answer | tested | starts tried | lab report |", "|--:|:--|--:|--:|--:|"]
     lanes = {"": [digit_lane(sequence, 1)]}
     for name in SHIPPED[1]:
         (run, belief, _), card = read(name, sequence, 1), network(name).card

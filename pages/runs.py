@@ -176,9 +176,9 @@ def choose_new() -> None:
 
 def tell_of_link(every: dict[str, Entry]) -> None:
     """What a link asks for in vain: a name that is not on offer, or more of them than can be compared."""
-    asked = st.query_params.get_all("compare")
     if "compare" in st.session_state:
         return
+    asked = st.query_params.get_all("compare")
     missing = [name for name in asked if name not in map(label, every)]
     if missing:
         names = ", ".join(escaped(name[:80]) for name in missing[:MOST_COMPARED])

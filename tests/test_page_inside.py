@@ -197,6 +197,17 @@ def test_the_ground_of_the_plane_is_what_the_read_out_says_at_each_place() -> No
         assert label["says"] == f"says {['no', 'yes'][numbers[there]]}"
 
 
+def test_what_is_said_in_a_ground_stands_away_from_the_states() -> None:
+    states = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]])
+    seen = plane(states)
+    numbers = np.zeros(len(ground(seen, states, [])), dtype=int)
+    chart = trajectory(seen, states, list("abc"), (numbers, ["no", "yes"]), [], ("x", "y")).to_dict()
+    (label,) = chart["datasets"][chart["layer"][0]["layer"][1]["data"]["name"]]
+    low, high = (end(ground(seen, states, []), axis=0) for end in (np.min, np.max))
+    gaps = (seen.project(states) - [label["x"], label["y"]]) / (high - low)
+    assert np.linalg.norm(gaps, axis=1).min() > 0.2
+
+
 def test_a_digits_ground_has_the_same_colour_whichever_others_there_are() -> None:
     states = np.random.default_rng(0).normal(size=(6, 2))
     seen, digits = plane(states), [str(digit) for digit in range(10)]

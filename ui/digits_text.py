@@ -192,6 +192,11 @@ def accuracy_table(cards: dict[str, dict[str, Any]]) -> str:
     return "\n".join(["| network | test accuracy | lab report |", "|:--|--:|--:|", *rows])
 
 
+def refused(card: dict[str, Any], probabilities: np.ndarray) -> np.ndarray:
+    """Whether probabilities (..., classes) are too low for an answer of a network that may refuse: (...) bool."""
+    return probabilities.max(axis=-1) < card.get("refusal_threshold", 0.0)
+
+
 def comparison_table(cards: dict[str, dict[str, Any]], answers: list[np.ndarray], label: int | None) -> str:
     """A Markdown table of name -> card and probabilities (10,) for one image, right or wrong where that is known."""
     rows = ["| network | answer | test accuracy | lab report |", "|:--|:--|--:|--:|"]
@@ -199,7 +204,7 @@ def comparison_table(cards: dict[str, dict[str, Any]], answers: list[np.ndarray]
         best = int(probabilities.argmax())
         sign = "" if label is None else " :green[✓]" if best == label else " :red[✗]"
         answer = f"**{best}** at {percent(probabilities[best])}{sign}"
-        if probabilities[best] < card.get("refusal_threshold", 0.0):
+        if refused(card, probabilities):
             answer = f"no digit ({best} at {percent(probabilities[best])})"
         rows.append(f"| {name} | {answer} | {_accuracies(card)} |")
     return "\n".join(rows)

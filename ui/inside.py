@@ -18,6 +18,7 @@ from models.projection import Plane, plane
 from training.fit import build
 from training.task import Settings
 from ui import frame, picture
+from ui.digits_text import refused
 from ui.equations import EQUATIONS, READING
 from ui.inside_charts import answers_map, fading, ground, saliency, trajectory
 from ui.inside_text import changes, correlations, rests, sums, vanishing
@@ -363,8 +364,7 @@ def said(probabilities: np.ndarray, net: Network) -> np.ndarray:
     """
     if net.readout == "every":
         return probabilities > 0.5
-    refused = probabilities.max(axis=-1, keepdims=True) < net.card.get("refusal_threshold", 0.0)
-    return np.where(refused, REFUSED, probabilities.argmax(axis=-1, keepdims=True))
+    return np.where(refused(net.card, probabilities), REFUSED, probabilities.argmax(axis=-1))[..., None]
 
 
 def told(probabilities: np.ndarray, net: Network, outputs: Sequence[str]) -> str:

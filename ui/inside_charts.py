@@ -155,8 +155,7 @@ KINDS = alt.Scale(
 
 def ground(seen: Plane, states: np.ndarray, points: list[FixedPoint]) -> np.ndarray:
     """Places (GRID * GRID, 2) of the plane around the states and fixed points."""
-    shown = np.concatenate([states, *(point.state[None] for point in points)])
-    places = seen.project(shown)
+    places = _marked(seen, states, points)
     low, high = places.min(axis=0), places.max(axis=0)
     margin = np.maximum(0.15 * (high - low), 0.05)
     axes = [np.linspace(a, b, GRID) for a, b in zip(low - margin, high + margin, strict=True)]
@@ -187,15 +186,25 @@ def _regions(
     color = alt.Color("says:N", scale=alt.Scale(domain=shown, range=colors), legend=None)
     x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
     regions = alt.Chart(table).mark_rect(opacity=0.3, aria=False).encode(x=x, x2="x2", y=y, y2="y2", color=color)
-    labels = alt.Chart(_middles(places, numbers, names)).encode(x=x, y=y, text="says:N")
+    labels = alt.Chart(_labels(places, numbers, names, _marked(seen, states, points))).encode(x=x, y=y, text="says:N")
     return regions + labels.mark_text(fontSize=15, fontWeight="bold", color="currentColor", aria=False)
 
 
-def _middles(places: np.ndarray, numbers: np.ndarray, names: list[str]) -> pd.DataFrame:
-    """For each class one of its places, the one nearest to the middle of all of them, and what is said there."""
+def _labels(places: np.ndarray, numbers: np.ndarray, names: list[str], shown: np.ndarray) -> pd.DataFrame:
+    """What is said in each class's ground, where all that is `shown`, other grounds and the edge are farthest."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    scaled, marks = ((each - low) / (high - low) for each in (places, shown))
+    edge = np.minimum(scaled, 1 - scaled).min(axis=1)
     rows = []
     for number in np.unique(numbers):
-        own = places[numbers == number]
-        x, y = own[np.square((own - own.mean(axis=0)) / places.std(axis=0)).sum(axis=1).argmin()]
+        own = numbers == number
+        others = np.concatenate([marks, scaled[~own]])
+        room = np.linalg.norm(scaled[own, None] - others, axis=-1).min(axis=1)
+        x, y = places[own][np.minimum(room, edge[own]).argmax()]
         rows.append({"x": x, "y": y, "says": f"says {names[number]}"})
     return pd.DataFrame(rows)
+
+
+def _marked(seen: Plane, states: np.ndarray, points: list[FixedPoint]) -> np.ndarray:
+    """The places (N, 2) in the plane of the states and of the fixed points."""
+    return seen.project(np.concatenate([states, *(point.state[None] for point in points)]))
